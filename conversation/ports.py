@@ -1,0 +1,181 @@
+"""What a conversation needs from outside: the journal, the people, the budgets."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from domain.answers import Outcome
+from domain.message import Address, DeliveryReport, InboundMessage, OutboundMessage, SendResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingQuestion:
+    """What we asked back: the person's next "1" or "2" chooses among `codes` until `expires_at`."""
+
+    codes: tuple[str, ...]
+    wish: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """What somebody chose; nobody has a row before they chose something. None: the channel's default."""
+
+    address: Address
+    language: str | None = None
+    accents: bool | None = None
+    stopped_at: datetime | None = None
+    pending: PendingQuestion | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recollection:
+    """What we last did for somebody, read only when a text says too little by itself."""
+
+    last_code: str | None = None
+    last_answered_at: datetime | None = None
+
+
+class People(Protocol):
+    """Who we talk with. Writes travel in the journal, so that they are done once per message."""
+
+    async def get(self, addresses: Sequence[Address]) -> Mapping[Address, Person]:
+        """Those who chose something, in one read; others are absent."""
+        ...
+
+    async def recall(self, address: Address) -> Recollection: ...
+
+    async def next_feedback_number(self) -> int:
+        """A number for one feedback, never given twice; gaps are allowed."""
+        ...
+
+
+class Verdict(enum.StrEnum):
+    """What a budget says."""
+
+    ALLOWED = "allowed"
+    FIRST_REFUSAL = "first_refusal"  # answered once
+    REFUSED = "refused"  # silent
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` in any `seconds`."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetAsk:
+    """One unit wanted from the budget named `key` (an address with a purpose, say `reply:sms:849...`)."""
+
+    key: str
+    limits: tuple[Limit, ...]
+
+
+class Budgets(Protocol):
+    """Counters over all channels."""
+
+    async def spend(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
+        """One verdict per ask, in order, in one round trip. What is refused is not counted; a key's first refusal
+        in its longest exceeded window is FIRST_REFUSAL."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackNote:
+    """An opinion to be kept under a number the person is told."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is to be done about one message. `text` None: silence, by rule."""
+
+    inquiry: str  # its kind: look_up, help, ...
+    outcome: Outcome | None = None
+    text: str | None = None
+    dossier_code: str = ""  # the one looked up; "follow" without a code means it
+    person: Person | None = None  # to be written as it is here
+    feedback: FeedbackNote | None = None
+    muted: bool = False  # a guard kept us silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A message with its decision, or still open (`decision` None). `handed_over`: the reply is being sent by this
+    process right now; otherwise it waits, `ready`, for the claim loop."""
+
+    message: InboundMessage
+    decision: Decision | None = None
+    reply: OutboundMessage | None = None
+    handed_over: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """The other side was answered: `durable` False is a refusal."""
+
+    inbound_id: int
+    at: datetime
+    durable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnd:
+    """A connection is gone; acknowledgements written on it less than 60 s before are in doubt."""
+
+    session: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalBatch:
+    """Everything to be written in one transaction, from all channels; the outcomes of the batch before ride along."""
+
+    exchanges: Sequence[Exchange] = ()
+    closings: Sequence[Exchange] = ()  # rows written open before, now decided
+    acknowledgements: Sequence[Acknowledgement] = ()
+    session_ends: Sequence[SessionEnd] = ()
+    results: Sequence[SendResult] = ()
+    reports: Sequence[DeliveryReport] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalReceipt:
+    """What the commit found out.
+
+    `redelivered`: ids of exchanges that were not written, because they repeat one that is (acknowledge, do not
+    reply). `already_closed`: ids of closings whose row somebody else had closed (do not send their reply).
+    """
+
+    redelivered: frozenset[int] = field(default_factory=frozenset)
+    already_closed: frozenset[int] = field(default_factory=frozenset)
+
+
+class Journal(Protocol):
+    """What is decided is written, then settled. One method is one transaction."""
+
+    async def commit(self, batch: JournalBatch) -> JournalReceipt:
+        """Write it all or nothing, durably.
+
+        Raises:
+            StoreUnavailable: nothing was written.
+            StoreUncertain: the outcome is not known; `written` tells.
+        """
+        ...
+
+    async def written(self, inbound_ids: Sequence[int]) -> frozenset[int]:
+        """Which of these messages are in the journal: the read-back after StoreUncertain."""
+        ...
+
+    async def take_open(self, limit: int) -> Sequence[InboundMessage]:
+        """Open messages whose owner is gone, now ours, oldest first."""
+        ...

@@ -1,0 +1,53 @@
+"""The error tree: whose fault it is decides what happens next.
+
+    GatewayError
+    |-- SettingsError       ours to configure: the operator mends a file and starts again
+    |-- SourceError         a one-stop system did not answer truthfully; the citizen reads "try later"
+    |   |-- SourceUnavailable   away, slow or refusing: may be tried again
+    |   `-- SourceMisread       it answered, but not as its mapping says: not tried again
+    |-- StoreError          our own database
+    |   |-- StoreUnavailable    nothing was written; the other side is asked to send again
+    |   `-- StoreUncertain      a commit whose outcome is unknown; read back before settling
+    `-- ChannelError        a channel cannot work at all (wrong credentials, port taken)
+        `-- CredentialsRefused  fatal: trying again could lock the account
+"""
+
+
+class GatewayError(Exception):
+    """Anything this gateway says about itself; the message is fit for an operator to read."""
+
+
+class SettingsError(GatewayError):
+    """The configuration is wrong; the message names every fault, one a line."""
+
+
+class SourceError(GatewayError):
+    """A one-stop system failed; the citizen is told so, never "not found"."""
+
+
+class SourceUnavailable(SourceError):
+    """Away, slow or refusing: the read may be tried again."""
+
+
+class SourceMisread(SourceError):
+    """It answered something its mapping does not allow: trying again would not help."""
+
+
+class StoreError(GatewayError):
+    """Our own database failed."""
+
+
+class StoreUnavailable(StoreError):
+    """Nothing was written: nothing may be acknowledged."""
+
+
+class StoreUncertain(StoreError):
+    """The commit may or may not have happened: read back before settling."""
+
+
+class ChannelError(GatewayError):
+    """A channel cannot work as configured."""
+
+
+class CredentialsRefused(ChannelError):
+    """The other side refused our name or password: do not try again, say so."""

@@ -1,0 +1,67 @@
+"""What look-up needs from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.codes import DossierCode
+from domain.dossier import Dossier
+from domain.message import require_aware
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedAnswer:
+    """What a source said of one code, and how long that may be told.
+
+    `dossier` None: the source does not know the code. Until `fresh_until` it is told as it is; after that it is read
+    again, and until `usable_until` it is still told, with its time, when the source does not answer.
+    """
+
+    code: DossierCode
+    dossier: Dossier | None
+    read_at: datetime
+    fresh_until: datetime
+    usable_until: datetime
+
+    def __post_init__(self) -> None:
+        for name in ("read_at", "fresh_until", "usable_until"):
+            require_aware(getattr(self, name), name)
+
+
+class DossierSource(Protocol):
+    """One one-stop system, read-only."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Dossier]:
+        """The dossiers it has, for many codes in one read; codes it does not know are absent.
+
+        Raises:
+            SourceUnavailable: it did not answer in time or refused; may be tried again.
+            SourceMisread: its answer does not fit the mapping.
+        """
+        ...
+
+    async def check(self) -> str:
+        """One line for /readyz; raises SourceError when it cannot be read."""
+        ...
+
+
+class StatusCache(Protocol):
+    """Answers kept for a while. It may forget and it may be away: both are a miss, never an error."""
+
+    async def get(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, CachedAnswer]:
+        """What is kept and still usable, fresh or not, in one round trip."""
+        ...
+
+    async def put(self, answers: Sequence[CachedAnswer]) -> None:
+        """Keep these, in one round trip."""
+        ...
+
+    async def drop(self, codes: Sequence[DossierCode]) -> None:
+        """Forget these: something changed."""
+        ...
