@@ -83,7 +83,12 @@ class Budgets(Protocol):
 
     async def spend(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
         """One verdict per ask, in order, in one round trip. What is refused is not counted; a key's first refusal
-        in its longest exceeded window is FIRST_REFUSAL."""
+        in its longest exceeded window is FIRST_REFUSAL.
+        """
+        ...
+
+    async def refund(self, asks: Sequence[BudgetAsk]) -> None:
+        """Give back one unit each, spent on something that did not happen."""
         ...
 
 
@@ -111,7 +116,8 @@ class Decision:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """A message with its decision, or still open (`decision` None). `handed_over`: the reply is being sent by this
-    process right now; otherwise it waits, `ready`, for the claim loop."""
+    process right now; otherwise it waits, `ready`, for the claim loop.
+    """
 
     message: InboundMessage
     decision: Decision | None = None
@@ -152,11 +158,12 @@ class JournalBatch:
 class JournalReceipt:
     """What the commit found out.
 
-    `redelivered`: ids of exchanges that were not written, because they repeat one that is (acknowledge, do not
-    reply). `already_closed`: ids of closings whose row somebody else had closed (do not send their reply).
+    `redelivered`: exchanges that were not written because they repeat one that is: their id -> the id it has in the
+    journal (acknowledge, do not reply). `already_closed`: ids of closings whose row somebody else had closed (do not
+    send their reply).
     """
 
-    redelivered: frozenset[int] = field(default_factory=frozenset)
+    redelivered: Mapping[int, int] = field(default_factory=dict)
     already_closed: frozenset[int] = field(default_factory=frozenset)
 
 

@@ -28,8 +28,12 @@ class DossierStatus(enum.IntEnum):
 _S = DossierStatus
 
 LEGAL_MOVES: dict[DossierStatus, frozenset[DossierStatus]] = {
-    _S.NEWLY_REGISTERED: frozenset({_S.ACCEPTED, _S.NOT_ACCEPTED, _S.MORE_DOCUMENTS, _S.PAYMENT_DUE, _S.WITHDRAWAL_ASKED}),
-    _S.ACCEPTED: frozenset({_S.IN_PROCESS, _S.MORE_DOCUMENTS, _S.PAYMENT_DUE, _S.WITHDRAWAL_ASKED, _S.STOPPED, _S.DONE}),
+    _S.NEWLY_REGISTERED: frozenset(
+        {_S.ACCEPTED, _S.NOT_ACCEPTED, _S.MORE_DOCUMENTS, _S.PAYMENT_DUE, _S.WITHDRAWAL_ASKED}
+    ),
+    _S.ACCEPTED: frozenset(
+        {_S.IN_PROCESS, _S.MORE_DOCUMENTS, _S.PAYMENT_DUE, _S.WITHDRAWAL_ASKED, _S.STOPPED, _S.DONE}
+    ),
     _S.NOT_ACCEPTED: frozenset(),
     _S.IN_PROCESS: frozenset({_S.MORE_DOCUMENTS, _S.PAYMENT_DUE, _S.WITHDRAWAL_ASKED, _S.STOPPED, _S.DONE}),
     _S.MORE_DOCUMENTS: frozenset(

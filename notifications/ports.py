@@ -13,7 +13,8 @@ class Outbox(Protocol):
 
     async def claim(self, account: str, limit: int) -> Sequence[OutboundMessage]:
         """Up to `limit` due rows of an account, now ours for a lease: replies, then notices, then broadcasts, each by
-        id; expired ones are closed on the way."""
+        id; expired ones are closed on the way.
+        """
         ...
 
     async def hand_over(self, message_ids: Sequence[int]) -> None:
@@ -26,7 +27,8 @@ class Outbox(Protocol):
 
     async def recover(self) -> Mapping[str, int]:
         """Rows of owners that are gone, judged by notifications.retry: freed, sent once more, or closed as unknown.
-        Returns how many of each."""
+        Returns how many of each.
+        """
         ...
 
     async def depth(self) -> Mapping[str, int]:

@@ -1,0 +1,30 @@
+"""A question that is not a message: an HTTP GET asks, is answered at once and is not kept (design: An HTTP GET)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.answers import DossierAnswer, Outcome
+from domain.message import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What was typed, and by whom as far as the channel knows (an IP address)."""
+
+    text: str
+    asker: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAnswer:
+    """What may be told.
+
+    `outcome` is that of `answer`, or UNREADABLE (with the reason, one of the names of domain.codes.WhyNone, or
+    "ambiguous" with the `candidates` to choose among) or REFUSED (a budget is spent).
+    """
+
+    outcome: Outcome
+    answer: DossierAnswer | None = None
+    reason: str = ""
+    candidates: tuple[str, ...] = ()
