@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from domain.replies import ReplyWriter, Voice
-
 from conversation.guards import Guards
 from conversation.ports import Decision, FeedbackNote, PendingQuestion, People, Person, Verdict
 from domain import inquiry as wishes
@@ -22,7 +20,21 @@ from domain.codes import CodeReading, DossierCode, LegacyPattern, read_codes
 from domain.inquiry import Grammar, Inquiry, read_inquiry
 from domain.message import Address, Capabilities, InboundMessage
 from domain.questions import Question, QuestionAnswer
+from domain.replies import ReplyWriter, Voice
 from lookup.disclosure import Tier, disclose
+
+# Wishes that one text answers; those whose use case comes later are told what works today.
+FIXED_REPLIES: Mapping[type, str] = {
+    wishes.Help: "help",
+    wishes.Example: "example",
+    wishes.Follow: "follow_not_yet",
+    wishes.Unfollow: "follow_not_yet",
+    wishes.FindProcedure: "not_yet",
+}
+
+LATER_WISHES = {"follow": "follow_not_yet", "unfollow": "follow_not_yet"}  # chosen by "1" or "2"
+
+LANGUAGE_REPLIES: Mapping[bool | None, str] = {None: "language_chosen", True: "accents_on", False: "accents_off"}
 
 
 class LookUps(Protocol):
@@ -47,7 +59,6 @@ class ConversationSettings:
     codes_per_reply: int = 2
     question_open_for: timedelta = timedelta(minutes=10)
     thanks_within: timedelta = timedelta(hours=24)  # courtesy after an answer is silence; alone it is a first hello
-    languages: tuple[str, ...] = ("vi", "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,6 @@ class Conversation:
             wishes.Thanks: self._thanks,
             wishes.Unreadable: self._unreadable,
         }
-        self._fixed = {wishes.Help: "help", wishes.Example: "example"}
 
     async def begin(self, messages: Sequence[InboundMessage], shapes: Mapping[str, Shape]) -> list[Decision | Pending]:
         """One decision, or one pending, per message, in order. `shapes` is by account.
@@ -175,7 +185,7 @@ class Conversation:
         use = self._uses.get(kind)
         if use is not None:
             return use(case, inquiry)
-        return self._say(case, kind_of(inquiry), self._fixed.get(kind, "not_yet"))
+        return self._say(case, kind_of(inquiry), FIXED_REPLIES[kind])
 
     def _refuse(self, case: _Case, heard: _Heard) -> Decision:
         """A wish to be left alone is honoured even when we may not say so."""
@@ -228,29 +238,29 @@ class Conversation:
     # ---- a question asked back
 
     def _ask_back(self, case: _Case, inquiry: wishes.AskBack) -> Decision:
-        first, second = inquiry.candidates[:2]
         question = PendingQuestion(
-            codes=(first.text, second.text),
+            codes=tuple(code.text for code in inquiry.candidates),
             wish=inquiry.wish,
             expires_at=case.now + self._settings.question_open_for,
         )
         return self._ask(case, question)
 
     def _ask(self, case: _Case, question: PendingQuestion) -> Decision:
-        code, code2 = question.codes
-        text = self._writer.say("which_of_two", case.voice, code=code, code2=code2)
+        text = self._writer.ask_back(question.codes, case.voice)
         person = replace(case.person, pending=question)
         return Decision(inquiry="ask_back", outcome=Outcome.UNREADABLE, text=text, person=person)
 
     def _choose(self, case: _Case, inquiry: wishes.Choice) -> Decision | Pending:
         question = self._open_question(case)
         if question is None:
-            return self._unreadable(case, wishes.Unreadable())
+            asked = case.person.pending is not None
+            return self._say(case, "choice", "choice_expired" if asked else "unreadable", Outcome.UNREADABLE)
         if not 1 <= inquiry.number <= len(question.codes):
             return self._ask(case, question)
         reading = read_codes(question.codes[inquiry.number - 1], today=local_day(case.now), legacy=self._legacy)
-        if question.wish != "look_up" or not reading.codes:
-            return self._say(case, question.wish, "not_yet")
+        later = LATER_WISHES.get(question.wish)
+        if later is not None or not reading.codes:
+            return self._say(case, question.wish, later or "choice_expired")
         return self._look_up(case, wishes.LookUp(codes=reading.codes[:1]))
 
     def _open_question(self, case: _Case) -> PendingQuestion | None:
@@ -273,15 +283,17 @@ class Conversation:
 
     def _resume(self, case: _Case, _: wishes.Resume) -> Decision:
         person = replace(case.person, stopped_at=None, pending=None)
-        return Decision(inquiry="resume", text=self._writer.say("resume", case.voice), person=person)
+        text = self._writer.say("resume", case.voice, as_of=case.now)
+        return Decision(inquiry="resume", text=text, person=person)
 
     def _choose_language(self, case: _Case, inquiry: wishes.ChooseLanguage) -> Decision:
-        if inquiry.language not in self._settings.languages:
-            return self._say(case, "choose_language", "not_yet")
+        if inquiry.language not in self._writer.languages:
+            return self._say(case, "choose_language", "language_unavailable")
         person = replace(case.person, language=inquiry.language, accents=inquiry.accents, pending=None)
         accents = case.voice.accents if inquiry.accents is None else inquiry.accents
         voice = replace(case.voice, language=inquiry.language, accents=accents)
-        return Decision(inquiry="choose_language", text=self._writer.say("language_chosen", voice), person=person)
+        text = self._writer.say(LANGUAGE_REPLIES[inquiry.accents], voice)
+        return Decision(inquiry="choose_language", text=text, person=person)
 
     def _feedback(self, case: _Case, inquiry: wishes.Feedback) -> Decision | Pending:
         if not inquiry.text:
@@ -308,16 +320,12 @@ class Conversation:
         return Pending(finish, lambda: Decision(inquiry="thanks"))
 
     def _unreadable(self, case: _Case, inquiry: wishes.Unreadable) -> Decision:
-        key = self._writer.key_for_unreadable(inquiry.reason)
-        return Decision(
-            inquiry="unreadable",
-            outcome=Outcome.UNREADABLE,
-            text=self._writer.say(key, case.voice),
-            person=_settled(case.person),
-        )
+        text = self._writer.unreadable(inquiry.reason, case.voice)
+        return Decision(inquiry="unreadable", outcome=Outcome.UNREADABLE, text=text, person=_settled(case.person))
 
-    def _say(self, case: _Case, kind: str, key: str) -> Decision:
-        return Decision(inquiry=kind, text=self._writer.say(key, case.voice), person=_settled(case.person))
+    def _say(self, case: _Case, kind: str, key: str, outcome: Outcome | None = None) -> Decision:
+        text = self._writer.say(key, case.voice)
+        return Decision(inquiry=kind, outcome=outcome, text=text, person=_settled(case.person))
 
     def _voice(self, person: Person, shape: Shape, now: datetime) -> Voice:
         accents = shape.capabilities.accents if person.accents is None else person.accents

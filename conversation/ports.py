@@ -167,6 +167,21 @@ class JournalReceipt:
     already_closed: frozenset[int] = field(default_factory=frozenset)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorArrival:
+    """What the journal remembers of an earlier identical message (the rule is conversation.redelivery's).
+
+    `acknowledged_at` is when our answer to the other side was written, None while that is not recorded;
+    `acknowledged_ok` False: it was a refusal. `session_ended_at` is when the connection it came by ended, or the last
+    sign of life of a process that died with it; None while it stands.
+    """
+
+    received_at: datetime
+    acknowledged_at: datetime | None = None
+    acknowledged_ok: bool = True
+    session_ended_at: datetime | None = None
+
+
 class Journal(Protocol):
     """What is decided is written, then settled. One method is one transaction."""
 

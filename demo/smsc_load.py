@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Self, TypedDict, Unpack, cast
 
 import click
 
-from demo.smsc_tally import HEADER, NUMBER_DIGITS, OK, Load, LoadOptions, LoadResult, Mode
+from demo.smsc_tally import HEADER, OK, Load, LoadOptions, LoadResult, Mode
 
 SUBMIT_SM, UNBIND, ENQUIRE_LINK = 0x04, 0x06, 0x15
 BIND_TRANSMITTER = 0x02
@@ -50,8 +50,7 @@ class LoadSession(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 (TCP gives nothing else)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (whatever ended it, it is over)
         self._transport = None
@@ -148,7 +147,7 @@ class LoadServer:
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
 
-    async def __aenter__(self) -> LoadServer:
+    async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: LoadSession(self, next(self._numbers)), self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
@@ -269,6 +268,20 @@ async def run_windows(server: LoadServer, options: LoadOptions, windows: Sequenc
     return clean
 
 
+class Figures(TypedDict):
+    """The options that go into a run as they are."""
+
+    rate: float
+    total: int
+    warm_up: int
+    destination: str
+    first_number: int
+    redeliver_after: float
+    patience: float
+    linger: float
+    progress: int
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=0, show_default=True, help="Port to listen on; 0 takes a free one and says which.")
@@ -308,7 +321,7 @@ async def run_windows(server: LoadServer, options: LoadOptions, windows: Sequenc
     "--linger", default=0.0, show_default=True, help="Seconds to go on counting duplicates after the last answer."
 )
 @click.option("--progress", default=0, show_default=True, help="Print a line every so many answers; 0 never.")
-def main(  # noqa: PLR0913 (one parameter for each option of the command)
+def main(
     *,
     host: str,
     port: int,
@@ -318,7 +331,7 @@ def main(  # noqa: PLR0913 (one parameter for each option of the command)
     mode: str,
     windows: tuple[int, ...],
     texts: Path | None,
-    **figures: Any,
+    **figures: Unpack[Figures],
 ) -> None:
     """Ask as an SMSC, count the answers, print JSON lines: listening, bound, lost, progress, result.
 

@@ -1,10 +1,19 @@
-"""Text -> what the person wants; the grammar's words are data (config/texts), the rules are here."""
+"""Text -> what the person wants; the grammar's words are data (config/grammar.toml), the rules are here.
+
+Three rules decide. A keyword counts only where it leads (words of courtesy aside) and what is typed around it fits:
+"dang ky ket hon" (to register a marriage) follows nothing. A text with a code and no fitting keyword is a look-up.
+In doubt the reading that changes least is taken: "dung <code>" (stop, or "right") ends one following, never all.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from domain.codes import DossierCode
+from domain.codes import CodeReading, DossierCode, LegacyPattern, WhyNone, read_codes
+from domain.grammar import Grammar, Kind, Phrase
+from domain.text import fold, safe_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,3 +122,141 @@ Inquiry = (
     | Example
     | Unreadable
 )
+
+FEEDBACK_LENGTH = 1_000
+PROCEDURE_LENGTH = 200
+_LONGEST_CHOICE = 2  # digits
+
+_SOFT = frozenset({Kind.GREETING, Kind.THANKS, Kind.FILLER})
+_BESIDE_A_CODE = _SOFT | {Kind.LOOK_UP}
+# What a keyword does to the codes typed with it. Stopping is never extended to what was not named.
+_WISHES = {
+    Kind.FOLLOW: "follow",
+    Kind.RESUME: "follow",
+    Kind.UNFOLLOW: "unfollow",
+    Kind.STOP_ALL: "unfollow",
+}
+# A keyword by itself: the kinds that may be typed with it, words of courtesy aside.
+_BY_THEMSELVES: dict[Kind, tuple[Inquiry, frozenset[Kind]]] = {
+    Kind.FOLLOW: (Follow(), frozenset({Kind.FOLLOW, Kind.LOOK_UP})),
+    Kind.UNFOLLOW: (Unfollow(), frozenset({Kind.UNFOLLOW, Kind.LOOK_UP})),
+    Kind.STOP_ALL: (StopAll(), frozenset({Kind.STOP_ALL})),
+    Kind.RESUME: (Resume(), frozenset({Kind.RESUME})),
+    Kind.HELP: (Help(), frozenset(Kind)),
+    Kind.VIETNAMESE: (ChooseLanguage(language="vi"), frozenset({Kind.VIETNAMESE})),
+    Kind.ENGLISH: (ChooseLanguage(language="en"), frozenset({Kind.ENGLISH})),
+    Kind.KHMER: (ChooseLanguage(language="km"), frozenset({Kind.KHMER})),
+    Kind.ACCENTS_ON: (ChooseLanguage(language="vi", accents=True), frozenset({Kind.ACCENTS_ON, Kind.VIETNAMESE})),
+    Kind.ACCENTS_OFF: (ChooseLanguage(language="vi", accents=False), frozenset({Kind.ACCENTS_OFF, Kind.VIETNAMESE})),
+}
+
+
+def read_inquiry(text: str, grammar: Grammar, *, today: date, legacy: Sequence[LegacyPattern] = ()) -> Inquiry:
+    """What somebody wants by a text; total: no text makes it raise. `today`: the date in Asia/Ho_Chi_Minh."""
+    reading = read_codes(text, today=today, legacy=legacy)
+    if reading.codes and not reading.candidates and not reading.before and not reading.after:
+        return LookUp(codes=reading.codes)
+    if reading.why is WhyNone.EMPTY:
+        return Unreadable(reason=WhyNone.EMPTY)
+    before = grammar.phrases(reading.before)
+    lead = _first_hard(before)
+    if lead is not None and lead.kind is Kind.FEEDBACK:
+        return _feedback(text, grammar)
+    if reading.why is None:
+        return _about_codes(reading, before, grammar)
+    return _without_code(reading, before, grammar)
+
+
+def _first_hard(phrases: Sequence[Phrase]) -> Phrase | None:
+    """The first phrase that is more than courtesy."""
+    return next((phrase for phrase in phrases if phrase.kind not in _SOFT), None)
+
+
+def _feedback(text: str, grammar: Grammar) -> Inquiry:
+    """Everything behind the keyword, codes included."""
+    folded = fold(text[: 4 * FEEDBACK_LENGTH])
+    lead = _first_hard(grammar.phrases(folded))
+    words = safe_text(folded[lead.end :] if lead else folded, FEEDBACK_LENGTH).lstrip(" :.,;-")
+    return Feedback(text=words) if words else Help()
+
+
+def _about_codes(reading: CodeReading, before: Sequence[Phrase], grammar: Grammar) -> Inquiry:
+    wish = _wish(before, grammar.phrases(reading.after), grammar)
+    if reading.candidates:
+        return AskBack(candidates=reading.candidates, wish=wish)
+    if not reading.codes:
+        return Example()
+    if wish == "follow":
+        return Follow(codes=reading.codes)
+    if wish == "unfollow":
+        return Unfollow(codes=reading.codes)
+    return LookUp(codes=reading.codes)
+
+
+def _wish(before: Sequence[Phrase], after: Sequence[Phrase], grammar: Grammar) -> str:
+    """What is wanted with the codes: one keyword before the first of them with nothing unknown beside it and no
+    other keyword behind, or else one keyword behind and nothing else on either side.
+    """
+    first = [phrase for phrase in before if phrase.kind not in _BESIDE_A_CODE]
+    then = [phrase for phrase in after if phrase.kind not in _BESIDE_A_CODE]
+    if len(first) == 1:
+        kind = first[0].kind or grammar.alone.get(first[0].spelled)
+        others = {_WISHES[phrase.kind] for phrase in then if phrase.kind in _WISHES}
+        wish = _WISHES.get(kind, "look_up") if kind else "look_up"
+        return wish if others <= {wish} else "look_up"
+    if not first and len(then) == 1 and then[0].kind:
+        return _WISHES.get(then[0].kind, "look_up")
+    return "look_up"
+
+
+def _without_code(reading: CodeReading, phrases: Sequence[Phrase], grammar: Grammar) -> Inquiry:
+    """A text without a code, from the surest reading to the vaguest."""
+    if not phrases:
+        return _by_kind(grammar.sign(reading.before), reading)
+    hard = [phrase for phrase in phrases if phrase.kind not in _SOFT]
+    if not hard:
+        kinds = {phrase.kind for phrase in phrases}
+        return _by_kind(
+            Kind.GREETING if Kind.GREETING in kinds else Kind.THANKS if Kind.THANKS in kinds else None, reading
+        )
+    if len(hard) == 1 and hard[0].kind is None and (number := _small_number(hard[0].spelled[0])):
+        return Choice(number=number)
+    if len(phrases) == 1 and "?" not in reading.before and (kind := grammar.alone.get(phrases[0].spelled)):
+        return _BY_THEMSELVES[kind][0]
+    return _by_lead(reading, hard)
+
+
+def _by_kind(kind: Kind | None, reading: CodeReading) -> Inquiry:
+    """A text of greetings, courtesy or signs only."""
+    if kind in (Kind.GREETING, Kind.HELP):
+        return Help()
+    return Thanks() if kind is Kind.THANKS else Unreadable(reason=reading.why or WhyNone.NO_CODE)
+
+
+def _small_number(word: str) -> int:
+    """1 to 99, or 0 for what is no answer to a question we asked."""
+    return int(word) if len(word) <= _LONGEST_CHOICE and word.isascii() and word.isdigit() else 0
+
+
+def _by_lead(reading: CodeReading, hard: Sequence[Phrase]) -> Inquiry:
+    """What the leading keyword says, if the rest fits; "tra cuu" before it adds nothing."""
+    lead = next((phrase for phrase in hard if phrase.kind is not Kind.LOOK_UP), hard[-1])
+    if lead.kind is Kind.PROCEDURE:
+        words = reading.procedure or safe_text(reading.before[lead.end :], PROCEDURE_LENGTH).lstrip(" :.,;-")
+        return FindProcedure(words=words) if words else Help()
+    if lead.kind in _BY_THEMSELVES:
+        inquiry, company = _by_company(lead.kind, hard)
+        if lead.kind is Kind.HELP or all(phrase.kind in company for phrase in hard):
+            return inquiry
+    elif reading.why is WhyNone.PROCEDURE_CODE:
+        return FindProcedure(words=reading.procedure)
+    return Unreadable(reason=reading.why or WhyNone.NO_CODE)
+
+
+def _by_company(kind: Kind, hard: Sequence[Phrase]) -> tuple[Inquiry, frozenset[Kind]]:
+    """The lead and what may stand with it; "tieng viet khong dau" is decided by its accents."""
+    if kind is Kind.VIETNAMESE:
+        kind = (
+            next((phrase.kind for phrase in hard if phrase.kind in (Kind.ACCENTS_ON, Kind.ACCENTS_OFF)), None) or kind
+        )
+    return _BY_THEMSELVES[kind]

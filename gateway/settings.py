@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 SQLITE_FILE = re.compile(r"sqlite(?:\+[a-z]+)?:///(?P<path>[^?]+)(?P<options>\?.*)?", re.DOTALL)
 SOURCE_DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg", "mysql+aiomysql")
@@ -86,34 +87,14 @@ Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 Printable = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
+AgencyPrefix = Annotated[str, Field(pattern=r"^[A-Z][0-9]{2}(\.[0-9]{1,3})*$")]
 PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9][0-9 .]{1,14}$")]
 
 
 class Section(BaseModel):
-    """A table of the TOML file. A secret `x` may instead be kept in a file of its own, named by `x_file`."""
+    """A table of the TOML file. A secret `x` may be kept in a file of its own, which `x_file` names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_secret_files(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        named = [name for name in cls.model_fields if f"{name}_file" in cls.model_fields and f"{name}_file" in data]
-        return data | {name: _secret_from_file(data, name) for name in named}
-
-    @model_validator(mode="after")
-    def _check_together(self) -> Self:
-        return self
-
-
-def _secret_from_file(data: dict[str, Any], name: str) -> str:
-    if name in data:
-        raise _expected(f"{name} and {name}_file are both set; keep one")
-    try:
-        return Path(data[f"{name}_file"]).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError, TypeError) as error:
-        raise _expected(f"{name}_file cannot be read: {data[f'{name}_file']}") from error
 
 
 # ---- sections
@@ -148,21 +129,35 @@ class GatewaySettings(Section):
 class Listener(Section):
     """An address to listen on."""
 
-    host: Host = Field(description="The address or host name to listen on.")
+    host: Host = Field(default="127.0.0.1", description="The address or host name to listen on.")
     port: Port = Field(description="The TCP port; 0 takes any free one.")
+
+
+class PublicListener(Listener):
+    """The web channel, webhooks and /healthz."""
+
+    host: Host = Field(default="0.0.0.0", description="The address to listen on.")  # noqa: S104  # citizens are anywhere
+    port: Port = Field(default=8080, description="The TCP port; 0 takes any free one.")
+
+
+class StaffListener(Listener):
+    """The staff console."""
+
+    port: Port = Field(default=8081, description="The TCP port; 0 takes any free one.")
+
+
+class OperationsListener(Listener):
+    """/metrics and /readyz; keep it off the internet."""
+
+    port: Port = Field(default=8082, description="The TCP port; 0 takes any free one.")
 
 
 class ListenSettings(Section):
     """Where the process listens."""
 
-    public: Listener = Field(
-        default=Listener(host="0.0.0.0", port=8080),  # noqa: S104  # citizens come from everywhere
-        description="The web channel, webhooks and /healthz.",
-    )
-    staff: Listener = Field(default=Listener(host="127.0.0.1", port=8081), description="The staff console.")
-    operations: Listener = Field(
-        default=Listener(host="127.0.0.1", port=8082), description="/metrics and /readyz; keep it off the internet."
-    )
+    public: PublicListener = Field(default_factory=PublicListener, description="See the table of its own.")
+    staff: StaffListener = Field(default_factory=StaffListener, description="See the table of its own.")
+    operations: OperationsListener = Field(default_factory=OperationsListener, description="See the table of its own.")
 
 
 class DatabaseSettings(Section):
@@ -185,7 +180,9 @@ class DatabaseSettings(Section):
 class RedisSettings(Section):
     """A Redis or Valkey shared by several gateways; without it the process's own memory is used."""
 
-    url: RedisUrl | None = Field(default=None, description="`redis://host:6379/0`; rediss:// with TLS, unix:// locally.")
+    url: RedisUrl | None = Field(
+        default=None, description="`redis://host:6379/0`; rediss:// with TLS, unix:// locally."
+    )
     url_file: Path | None = Field(default=None, description="A file that holds `url`, if it carries a password.")
     timeout_s: Seconds = Field(default=0.25, description="Seconds after which Redis counts as away: a cache miss.")
     prefix: Printable = Field(default="tracuu:", description="What every key begins with.")
@@ -229,19 +226,24 @@ class GuardSettings(Section):
 class ReplySettings(Section):
     """What replies say."""
 
-    help_phone: PhoneNumber = Field(description="The number a citizen may call; in every help reply.")
+    help_phone: PhoneNumber = Field(
+        max_length=12, description="The number a citizen may call, at most 12 characters; in every help reply."
+    )
     default_language: Literal["vi", "en"] = Field(default="vi", description="For whoever chose none.")
     stale_after_minutes: Count = Field(
         default=30, description="An SMS tells the time of its data when that is older than so many minutes."
     )
-    max_codes: Count = Field(default=2, le=2, description="Dossiers answered in one reply; the rest: “send separately”.")
+    max_codes: Count = Field(
+        default=2, le=2, description="Dossiers answered in one reply; the rest: “send separately”."
+    )
     question_minutes: Count = Field(default=10, description="Minutes a question we asked back (“1 or 2?”) stays open.")
 
 
 class TextSettings(Section):
-    """The wording."""
+    """The wording: what people write and what they read."""
 
-    path: ExistingDirectory = Field(description="The directory with a file of texts and words for each language.")
+    path: ExistingDirectory = Field(description="The directory with a file of texts for each language.")
+    grammar: ExistingFile = Field(description="The file with the words people send, by what they mean.")
 
 
 class AgencySettings(Section):
@@ -257,10 +259,12 @@ class SourceSettings(Section):
     url: SourceUrl = Field(description=f"How to reach it: {', '.join(f'`{driver}://`' for driver in SOURCE_DRIVERS)}….")
     url_file: Path | None = Field(default=None, description="A file that holds `url`, so that no password stands here.")
     mapping: ExistingFile = Field(description="The file that says which table and columns hold what.")
-    agencies: tuple[str, ...] = Field(
-        default=(), description="Beginnings of the agency codes it answers for, such as `H56` or `000.00.18.H51`."
+    prefixes: tuple[AgencyPrefix, ...] | None = Field(
+        default=None, description="Agencies it answers for, such as `H51` or `H51.18`, instead of those in its mapping."
     )
-    default: bool = Field(default=False, description="It answers for every agency no other source claims; at most one.")
+    default: bool | None = Field(
+        default=None, description="Whether it is asked for codes no source declares, instead of what its mapping says."
+    )
     timeout_s: Seconds = Field(default=5.0, description="Seconds after which a read has failed.")
     connections: Count = Field(default=2, description="Connections at most, so that the agency's own users come first.")
 
@@ -277,10 +281,13 @@ class SmsSettings(Section):
     system_type: Printable = Field(default="", max_length=12, description="Most operators want it empty.")
     short_code: Printable = Field(min_length=1, max_length=20, description="The number citizens write to.")
     accents: bool = Field(
-        default=False, description="Vietnamese with accents (UCS-2: shorter segments, more of them) for whoever chose none."
+        default=False,
+        description="Vietnamese with accents (UCS-2: shorter segments, more of them) for whoever chose none.",
     )
 
-    source_ton: Octet = Field(default=0, description="Type of our number: 0 unknown, 3 network specific, 5 alphanumeric.")
+    source_ton: Octet = Field(
+        default=0, description="Type of our number: 0 unknown, 3 network specific, 5 alphanumeric."
+    )
     source_npi: Octet = Field(default=0, description="Numbering plan of our number.")
     destination_ton: Octet = Field(default=1, description="Type of a citizen's number: 1 international.")
     destination_npi: Octet = Field(default=1, description="Numbering plan of a citizen's number: 1 E.164.")
@@ -299,7 +306,9 @@ class SmsSettings(Section):
     connect_timeout: Seconds = Field(default=10.0, description="Seconds to connect.")
     bind_timeout: Seconds = Field(default=10.0, description="Seconds from the bind to its answer.")
     response_timeout: Seconds = Field(default=30.0, description="Seconds after which a submit's outcome is unknown.")
-    enquire_link_idle: Seconds = Field(default=25.0, description="Seconds of silence after which we ask if the link lives.")
+    enquire_link_idle: Seconds = Field(
+        default=25.0, description="Seconds of silence after which we ask if the link lives."
+    )
     unfinished_timeout: Seconds = Field(default=10.0, description="Seconds within which a PDU begun must end.")
     unbind_grace: Seconds = Field(default=2.0, description="Seconds for what is under way when the SMSC says goodbye.")
     reconnect_first: Seconds = Field(default=1.0, description="Seconds before the first new try; doubled each time.")
@@ -310,7 +319,9 @@ class SmsSettings(Section):
         default="gsm", description="What data_coding 0 means to this SMSC."
     )
     packed: bool = Field(default=False, description="This SMSC delivers data_coding 0 as packed septets.")
-    registered_delivery: Octet = Field(default=1, description="1 asks for a delivery report of every segment, 0 for none.")
+    registered_delivery: Octet = Field(
+        default=1, description="1 asks for a delivery report of every segment, 0 for none."
+    )
     validity: Annotated[float, Field(ge=0)] = Field(
         default=21_600.0, description="Seconds after which the SMSC gives up; 0 leaves it to the SMSC."
     )
@@ -326,7 +337,8 @@ class WebSettings(Section):
     """Pages and the API."""
 
     base_url: Annotated[str, Field(pattern=r"^(https?://[^\s/]+)?$")] = Field(
-        default="", description="How citizens reach the public listener, without a closing slash; empty: no links are told."
+        default="",
+        description="How citizens reach the public listener, without a closing slash; empty: no links are told.",
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(), description="Networks whose X-Forwarded-For is believed; nobody else's is."
@@ -337,5 +349,45 @@ class WebSettings(Section):
 class LogSettings(Section):
     """What is written to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least that is written.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is written."
+    )
     format: Literal["json", "console"] = Field(default="json", description="One JSON object a line, or for people.")
+
+
+class Settings(BaseSettings):
+    """All of it. Made by gateway.configuration, which layers the files and the environment first."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix="TRACUU_",
+        env_nested_delimiter="__",
+    )
+
+    gateway: GatewaySettings
+    listen: ListenSettings
+    database: DatabaseSettings
+    redis: RedisSettings
+    lookup: LookupSettings
+    guards: GuardSettings
+    replies: ReplySettings
+    texts: TextSettings
+    agencies: AgencySettings
+    sources: tuple[SourceSettings, ...] = Field(min_length=1)
+    sms: tuple[SmsSettings, ...]
+    web: WebSettings
+    logs: LogSettings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the library names them
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is handed in: a value built in a test does not depend on the machine it runs on."""
+        return (init_settings,)

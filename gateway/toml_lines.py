@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 Location = tuple[str | int, ...]
+Place = TypeVar("Place")
 
 
 def key_lines(text: str) -> dict[Location, int]:
@@ -29,8 +30,8 @@ def key_lines(text: str) -> dict[Location, int]:
     return places
 
 
-def line_of(places: Mapping[Location, int], location: Location) -> int | None:
-    """The line of the innermost key around `location` that the text names."""
+def place_of(places: Mapping[Location, Place], location: Location) -> Place | None:
+    """Where the innermost key around `location` stands, of those that have a place."""
     for length in range(len(location), 0, -1):
         if location[:length] in places:
             return places[location[:length]]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from channels.sms.segments import DefaultAlphabet
+
 LONGEST_SYSTEM_ID = 15  # octets without the closing NUL, SMPP 3.4 §5.2.1
 LONGEST_PASSWORD = 8  # §5.2.2
 LONGEST_SYSTEM_TYPE = 12  # §5.2.3
@@ -55,8 +57,9 @@ class SmppAccount:
     reconnect_forget: float = 30.0
 
     # What a message says about itself.
-    default_alphabet: str = "gsm"  # what data_coding 0 means to this SMSC: gsm, latin-1 or ascii
+    default_alphabet: DefaultAlphabet = DefaultAlphabet.GSM  # what data_coding 0 means to this SMSC
     packed: bool = False  # this SMSC delivers data_coding 0 as packed septets
+    reply_segments: int = 2  # the longest reply this account pays for
     registered_delivery: int = 1  # §5.2.17: 1 asks for a delivery report of every segment, 0 for none
     validity: float = 6 * 3600.0  # the SMSC gives up after so long; 0 leaves it to the SMSC
     temporary_statuses: frozenset[int] = frozenset()  # vendor's command_status values that mean "later"
@@ -83,6 +86,7 @@ LENGTHS = {
 }
 POSITIVE = (
     "window",
+    "reply_segments",
     "max_unsettled",
     "throttle_pause",
     "connect_timeout",

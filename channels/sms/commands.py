@@ -108,6 +108,19 @@ TON_ABBREVIATED: Final[int] = consts.SMPP_TON_ABBREV
 NPI_UNKNOWN: Final[int] = consts.SMPP_NPI_UNK
 NPI_ISDN: Final[int] = consts.SMPP_NPI_ISDN
 
+# The most octets a C-octet string may take, its NUL included (§5.2).
+MAX_SERVICE_TYPE: Final = 6
+MAX_ADDRESS: Final = 21
+MAX_LONG_ADDRESS: Final = 65  # in data_sm and alert_notification
+MAX_TIME: Final = 17
+MAX_SYSTEM_ID: Final = 16
+MAX_PASSWORD: Final = 9
+MAX_SYSTEM_TYPE: Final = 13
+MAX_ADDRESS_RANGE: Final = 41
+MAX_MESSAGE_ID: Final = 65
+MAX_ANY_ID: Final = 256  # what a response may bring: ids longer than the standard's are met, and needed for receipts
+MAX_SHORT_MESSAGE: Final = 254
+
 
 def command_name(command_id: int) -> str:
     """The standard's name of a command, or its number in hexadecimal: fit for a log line."""

@@ -1,7 +1,7 @@
 """SMPP 3.4 PDUs as values, and the one error that says a PDU is none; channels.sms.pdu reads and writes them.
 
 The values are msgspec Structs, since one is made for every PDU and a frozen dataclass of eighteen fields costs more
-than parsing them. Addresses and ids are Latin-1 text, message bodies stay bytes (channels.sms.decoding reads them).
+than parsing them; they never form cycles, so the collector need not watch them (gc=False). Addresses and ids are Latin-1 text, message bodies stay bytes (channels.sms.decoding reads them).
 """
 
 from __future__ import annotations
@@ -43,10 +43,20 @@ class ProtocolError(GatewayError):
 
     def refusal(self) -> Pdu | None:
         """The answer to the faulty PDU: its own response where it has one, else generic_nack; None to a response."""
-        if self.close or self.command_id not in _REFUSALS:
-            answered = self.command_id & c.RESPONSE_BIT or self.command_id in c.UNANSWERED
-            return None if answered and not self.close else GenericNack(self.sequence, self.command_status)
-        return _REFUSALS[self.command_id](self.sequence, self.command_status)
+        if not self.close:
+            if self.command_id in _REFUSALS:
+                return _REFUSALS[self.command_id](self.sequence, self.command_status)
+            if self.command_id & c.RESPONSE_BIT or self.command_id in c.UNANSWERED:
+                return None
+        return GenericNack(self.sequence, self.command_status)
+
+
+class FieldFault(Exception):
+    """A field is not what it must be; the codec makes a ProtocolError of it. `status` is what the other side is told."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 class Bind(msgspec.Struct, frozen=True, gc=False):
@@ -180,7 +190,7 @@ class UnbindResp(msgspec.Struct, frozen=True, gc=False):
 
 
 class GenericNack(msgspec.Struct, frozen=True, gc=False):
-    """ "I could not read that"; `sequence` 0 when not even that could be read (§4.3.1)."""
+    """What the other side could not read; `sequence` 0 when not even that could be read (§4.3.1)."""
 
     sequence: int
     status: int
@@ -227,6 +237,11 @@ Pdu: TypeAlias = (
     | Unknown
 )
 
+
+def _bind_refusal(command: int) -> Callable[[int, int], Pdu]:
+    return lambda sequence, status: BindResp(command | c.RESPONSE_BIT, sequence, status)
+
+
 _REFUSALS: Final[Mapping[int, Callable[[int, int], Pdu]]] = MappingProxyType(
     {
         c.SUBMIT_SM: SubmitSmResp,
@@ -234,9 +249,6 @@ _REFUSALS: Final[Mapping[int, Callable[[int, int], Pdu]]] = MappingProxyType(
         c.DATA_SM: DataSmResp,
         c.ENQUIRE_LINK: EnquireLinkResp,
         c.UNBIND: UnbindResp,
-        **{
-            command: lambda sequence, status, command=command: BindResp(command | c.RESPONSE_BIT, sequence, status)
-            for command in c.BINDS
-        },
+        **{command: _bind_refusal(command) for command in c.BINDS},
     }
 )

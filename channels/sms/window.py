@@ -69,3 +69,34 @@ class Window(Generic[T]):
         waiters = [waiter for _, waiter in self._waiting.values()]
         self._waiting.clear()
         return waiters
+
+
+class Questions:
+    """What we asked of the link itself (bind, enquire_link, unbind) and is not yet answered."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[float, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __contains__(self, sequence: object) -> bool:
+        return sequence in self._open
+
+    def ask(self, sequence: int, what: str, by: float) -> None:
+        """`what` was asked under `sequence` and must be answered `by` then (the loop's clock)."""
+        self._open[sequence] = (by, what)
+
+    def settle(self, sequence: int, what: str | None = None) -> str | None:
+        """What is answered by this, no longer open; None if nothing is, or something other than `what`."""
+        question = self._open.get(sequence)
+        if question is None or what not in {None, question[1]}:
+            return None
+        del self._open[sequence]
+        return question[1]
+
+    def overdue(self, now: float) -> str | None:
+        """A question that should have been answered by now."""
+        return next((what for by, what in self._open.values() if by <= now), None)

@@ -1,0 +1,77 @@
+# Everything a newcomer types. `make help` lists it. A fresh Debian needs python3, pip and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Debian's python3 brings venv without ensurepip, so the machine's pip installs into the environment from outside.
+PIP := $(PYTHON) -m pip --python $(BIN)/python --quiet --disable-pip-version-check --no-input
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help demo install test test-long check format bench fuzz lock docs wheel clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(VENV)/.runtime ## the whole gateway with a simulated SMSC; ONCE=1 prints the transcript and ends
+	@$(BIN)/python -m demo $(if $(filter-out 0,$(ONCE)),--once)
+
+install: $(VENV)/.installed ## everything for work on the gateway, and the command .venv/bin/tracuu
+
+test: $(VENV)/.installed ## all tests
+	@$(BIN)/python -m pytest -m "not long" $(ARGS)
+
+test-long: $(VENV)/.installed ## the full counts: kill -9 under load, garbage, strangers
+	@$(BIN)/python -m pytest -m long $(ARGS)
+
+check: $(VENV)/.installed ## style, types, layers, documents
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/unit/test_docs.py tests/unit/test_layers.py tests/unit/test_packaging.py
+
+format: $(VENV)/.installed ## let ruff lay the code out
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.runtime ## replies a second at windows 1, 10, 50, 100
+	@$(BIN)/python -m bench $(ARGS)
+
+fuzz: $(VENV)/.installed ## garbage at full counts: mutated PDUs and random texts
+	@$(BIN)/python -m pytest -m long -k "garbage or mutated or random" $(ARGS)
+
+docs: $(VENV)/.installed ## print the pages of docs/ that come from the code
+	@$(BIN)/python -m gateway docs
+
+wheel: $(VENV)/.installed ## build dist/*.whl
+	@$(BIN)/hatchling build --target wheel
+
+lock: $(VENV)/.installed ## pin what pyproject.toml asks for
+	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --group test --group check \
+	  --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove what was made: the environment, caches, builds (not var/, which holds data)
+	@rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- the environment; a stamp is newer than the lock it was made from
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "pip is needed: apt-get install python3-pip" >&2; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv --without-pip $(VENV) || { echo "venv is needed: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.runtime: requirements.lock | $(BIN)/python
+	@echo "installing requirements.lock into $(VENV)"
+	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements.lock
+	@touch $@
+
+# The project itself is linked in by hatchling from the lock, so nothing unpinned is fetched.
+$(VENV)/.installed: requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "installing requirements-dev.lock into $(VENV)"
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.runtime $@

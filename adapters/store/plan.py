@@ -1,0 +1,265 @@
+"""What one commit writes, decided from what was read just before, in the same transaction (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from adapters.store.repeats import LOOK_BACK, PriorRow, RedeliveryRule, redelivered_in
+from adapters.store.rows import (
+    Row,
+    decision_row,
+    decode,
+    encode,
+    from_ms,
+    inbox_row,
+    outbox_row,
+    person_row,
+    to_ms,
+)
+from adapters.store.statements import JOURNAL_LISTS
+from adapters.store.tables import OutboxStates
+from conversation.ports import Decision, Exchange, JournalBatch, JournalReceipt
+from domain.message import Category, DeliveryReport, SendResult, SendStatus
+
+
+class NextState(Protocol):
+    """What follows a result: notifications.retry.Next."""
+
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def available_at(self) -> datetime | None: ...
+
+
+class AfterSend(Protocol):
+    """The rule of notifications.retry."""
+
+    def __call__(
+        self,
+        status: SendStatus,
+        *,
+        category: Category,
+        attempts: int,
+        created_at: datetime,
+        expires_at: datetime,
+        now: datetime,
+        retry_after: float = 0.0,
+    ) -> NextState: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The decisions of the centre the store applies inside its transactions."""
+
+    is_redelivery: RedeliveryRule
+    after_send: AfterSend
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who writes, when (epoch milliseconds), and until when what it holds is its own."""
+
+    owner: int
+    now: int
+    lease_until: int
+
+
+SentRow = tuple[int, str, str, int, int, int, str, int | None]  # statements.SENT_COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What statements.READ_JOURNAL found."""
+
+    sent: Mapping[int, SentRow]
+    priors: Sequence[PriorRow]
+    present: Mapping[int, int]  # position of a message that is in the journal already -> the id it has there
+    open_ids: frozenset[int]
+
+    @classmethod
+    def of(cls, sent: str, priors: str, known: str, present: str, open_ids: str) -> Seen:
+        return cls(
+            {row[0]: row for row in decode(sent, list[SentRow])},
+            decode(priors, list[PriorRow]),
+            dict(decode(known, list[tuple[int, int]]) + decode(present, list[tuple[int, int]])),
+            frozenset(decode(open_ids, list[int])),
+        )
+
+
+def questions(batch: JournalBatch) -> tuple[str | None, ...]:
+    """The parameters of statements.READ_JOURNAL."""
+    identities: list[Row] = []
+    externals: list[Row] = []
+    ids: list[Row] = []
+    for position, exchange in enumerate(batch.exchanges):
+        message = exchange.message
+        if message.identity is not None:
+            identities.append((position, message.identity, to_ms(message.received_at - LOOK_BACK)))
+        if message.external_id is not None:
+            externals.append((position, message.channel, message.account, message.external_id))
+        if message.identity is None and message.external_id is None:
+            ids.append((position, message.id))
+    results = [result.message_id for result in batch.results]
+    closings = [closing.message.id for closing in batch.closings]
+    return encode(results), encode(identities), encode(externals), encode(ids), encode(closings)
+
+
+@dataclass(slots=True)
+class Plan:
+    """The rows to be written, list by list, and what the caller is told."""
+
+    rows: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in JOURNAL_LISTS})
+    receipt: JournalReceipt = field(default_factory=JournalReceipt)
+
+    def parameters(self) -> tuple[str | None, ...]:
+        """The parameters of statements.WRITE_JOURNAL."""
+        return tuple(map(encode, self.rows.values()))
+
+    @property
+    def empty(self) -> bool:
+        return not any(self.rows.values())
+
+
+def plan_commit(batch: JournalBatch, seen: Seen, rules: Rules, standing: Standing) -> Plan:
+    """Everything `batch` means for the tables."""
+    plan = Plan()
+    plan.rows["session_ends"] += [(end.session, to_ms(end.at), to_ms(end.at - LOOK_BACK)) for end in batch.session_ends]
+    plan.rows["acknowledgements"] += [(ack.inbound_id, to_ms(ack.at), ack.durable) for ack in batch.acknowledgements]
+    _settle(plan, batch.results, seen.sent, rules.after_send, standing)
+    plan.rows["reports"] += map(_report_row, _latest_reports(batch.reports))
+    redelivered = redelivered_in(batch, seen.present, seen.priors, rules.is_redelivery)
+    for exchange in batch.exchanges:
+        if exchange.message.id not in redelivered:
+            _receive(plan, exchange, standing)
+    already_closed = _close(plan, batch, seen.open_ids, redelivered, standing)
+    plan.receipt = JournalReceipt(redelivered=redelivered, already_closed=already_closed)
+    return plan
+
+
+def settled_row(row: SentRow, result: SendResult, after_send: AfterSend, standing: Standing) -> tuple[Row, NextState]:
+    """A row of the list `results`, and what the rule said."""
+    identifier, _, category, attempts, created_at, expires_at, state, _ = row
+    now = from_ms(standing.now)
+    following = after_send(
+        result.status,
+        category=Category(category),
+        attempts=attempts,
+        created_at=from_ms(created_at),
+        expires_at=from_ms(expires_at),
+        now=now,
+        retry_after=result.retry_after,
+    )
+    did_not_leave = result.status is SendStatus.RETRY and state == OutboxStates.HANDED_OVER
+    return (
+        identifier,
+        str(following.state),
+        None if following.available_at is None else to_ms(following.available_at),
+        attempts - 1 if did_not_leave else attempts,
+        None if following.state == OutboxStates.READY else standing.now,
+        result.reason or None,
+    ), following
+
+
+def _settle(
+    plan: Plan, results: Sequence[SendResult], sent: Mapping[int, SentRow], after_send: AfterSend, standing: Standing
+) -> None:
+    for result in {result.message_id: result for result in results}.values():
+        row = sent.get(result.message_id)
+        if row is None:
+            continue  # never written: its batch was refused after it had been given up
+        if _applies(result, row, standing.owner):
+            plan.rows["results"].append(settled_row(row, result, after_send, standing)[0])
+        plan.rows["submissions"] += [
+            (
+                row[0],
+                row[3],
+                segment.segment,
+                segment.segments,
+                row[1],
+                segment.external_id or None,
+                segment.command_status,
+                standing.now,
+            )
+            for segment in result.segments
+        ]
+
+
+def _applies(result: SendResult, row: SentRow, owner: int) -> bool:
+    """A result counts for what we hold; that a message was taken after all ends any doubt about it."""
+    state, holder = row[6], row[7]
+    if state in (OutboxStates.CLAIMED, OutboxStates.HANDED_OVER):
+        return holder == owner
+    return result.status is SendStatus.ACCEPTED and state in (OutboxStates.READY, OutboxStates.UNKNOWN)
+
+
+def _latest_reports(reports: Sequence[DeliveryReport]) -> Iterable[DeliveryReport]:
+    """One report a segment: the first final one, else the last."""
+    chosen: dict[tuple[str, str], DeliveryReport] = {}
+    for report in reports:
+        key = (report.account, report.external_id)
+        if key not in chosen or not chosen[key].status.final:
+            chosen[key] = report
+    return chosen.values()
+
+
+def _report_row(report: DeliveryReport) -> Row:
+    return (
+        report.channel,
+        report.account,
+        report.external_id,
+        report.status.value,
+        to_ms(report.received_at),
+        report.error,
+        report.text,
+    )
+
+
+def _receive(plan: Plan, exchange: Exchange, standing: Standing) -> None:
+    plan.rows["inbox"].append(
+        inbox_row(exchange, owner=standing.owner, now=standing.now, lease_until=standing.lease_until)
+    )
+    if exchange.decision is not None:
+        _take_effect(plan, exchange, exchange.decision, standing)
+
+
+def _close(
+    plan: Plan, batch: JournalBatch, open_ids: frozenset[int], redelivered: Mapping[int, int], standing: Standing
+) -> frozenset[int]:
+    """Close what is still open, the messages of this batch included; the first closing of a message counts."""
+    fresh = {e.message.id for e in batch.exchanges if e.decision is None} - redelivered.keys()
+    closings = {closing.message.id: closing for closing in reversed(batch.closings)}
+    already_closed: set[int] = set()
+    for identifier, closing in closings.items():
+        if closing.decision is None or identifier not in open_ids | fresh:
+            already_closed.add(identifier)
+            continue
+        plan.rows["closings"].append((identifier, *decision_row(closing.decision, standing.now)))
+        _take_effect(plan, closing, closing.decision, standing)
+    return frozenset(already_closed)
+
+
+def _take_effect(plan: Plan, exchange: Exchange, decision: Decision, standing: Standing) -> None:
+    """What a decision leaves behind: the reply, what the person chose, an opinion."""
+    if exchange.reply is not None:
+        plan.rows["outbox"].append(
+            outbox_row(
+                exchange, exchange.reply, owner=standing.owner, now=standing.now, lease_until=standing.lease_until
+            )
+        )
+    if decision.person is not None:
+        plan.rows["people"].append(person_row(decision.person, standing.now))
+    if decision.feedback is not None:
+        message = exchange.message
+        plan.rows["feedback"].append(
+            (
+                decision.feedback.number,
+                message.id,
+                message.sender.urn,
+                decision.feedback.text,
+                to_ms(message.received_at),
+            )
+        )

@@ -1,0 +1,228 @@
+"""Domain values <-> rows: moments as milliseconds, addresses as URNs, whole batches as one JSON text (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import msgspec
+
+from adapters.store.tables import InboxState, OutboxStates
+from conversation.ports import Decision, Exchange, PendingQuestion, Person
+from domain.message import Address, Category, InboundMessage, OutboundMessage
+
+Cell = int | str | None
+Row = tuple[Cell, ...]
+Decoded = TypeVar("Decoded")
+
+MESSAGE_COLUMNS = (
+    "id",
+    "channel",
+    "account",
+    "external_id",
+    "identity",
+    "sender",
+    "recipient",
+    "session",
+    "text",
+    "raw",
+    "received_at",
+)
+DECISION_COLUMNS = ("state", "inquiry", "outcome", "dossier_code", "decided_at")
+INBOX_COLUMNS = (*MESSAGE_COLUMNS, *DECISION_COLUMNS, "owner", "lease_until")
+OUTBOUND_COLUMNS = (
+    "id",
+    "channel",
+    "account",
+    "category",
+    "recipient",
+    "sender",
+    "text",
+    "created_at",
+    "expires_at",
+    "inbound_id",
+    "attempts",
+)
+OUTBOX_COLUMNS = (
+    *OUTBOUND_COLUMNS,
+    "priority",
+    "dossier_code",
+    "available_at",
+    "state",
+    "owner",
+    "lease_until",
+    "handed_over_at",
+)
+PERSON_COLUMNS = ("address", "language", "accents", "stopped_at", "pending")
+
+# What the store hands back, column by column as above.
+MessageRow = tuple[int, str, str, str | None, str | None, str, str, str | None, str, str | None, int]
+OutboundRow = tuple[int, str, str, str, str, str, str, int, int, int | None, int]
+PersonRow = tuple[str, str | None, int | None, int | None, str | None]
+
+UNDECIDED: Row = (InboxState.OPEN.value, None, None, None, None)
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def to_ms(moment: datetime) -> int:
+    """Epoch milliseconds of an aware moment."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """The moment, in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def encode(rows: Sequence[object]) -> str | None:
+    """All rows as one JSON text, or None when there are none.
+
+    NUL and lone surrogates, which a database cannot keep as text, become U+FFFD; `raw` keeps the bytes.
+    """
+    if not rows:
+        return None
+    try:
+        payload = msgspec.json.encode(rows).decode()
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_clean(rows)).decode()
+    return payload if "\\u0000" not in payload else msgspec.json.encode(_clean(rows)).decode()
+
+
+def decode(payload: str, kind: type[Decoded]) -> Decoded:
+    """What SQL made of rows (`json_group_array`), checked against `kind`."""
+    return msgspec.json.decode(payload, type=kind)
+
+
+def inbox_row(exchange: Exchange, *, owner: int, now: int, lease_until: int) -> Row:
+    """A row of INBOX_COLUMNS."""
+    message, decision = exchange.message, exchange.decision
+    decided = UNDECIDED if decision is None else decision_row(decision, now)
+    return (*_message_row(message), *decided, owner, lease_until if decision is None else None)
+
+
+def decision_row(decision: Decision, now: int) -> Row:
+    """A row of DECISION_COLUMNS."""
+    return (
+        InboxState.MUTED.value if decision.muted else InboxState.DECIDED.value,
+        decision.inquiry,
+        None if decision.outcome is None else decision.outcome.value,
+        decision.dossier_code or None,
+        now,
+    )
+
+
+def outbox_row(exchange: Exchange, reply: OutboundMessage, *, owner: int, now: int, lease_until: int) -> Row:
+    """A row of OUTBOX_COLUMNS: on its way already, or waiting for the claim loop."""
+    created_at = to_ms(reply.created_at)
+    code = exchange.decision.dossier_code or None if exchange.decision else None
+    return (
+        reply.id,
+        reply.channel,
+        reply.account,
+        reply.category.value,
+        reply.recipient.urn,
+        reply.sender.urn,
+        reply.text,
+        created_at,
+        to_ms(reply.expires_at),
+        exchange.message.id,
+        1 if exchange.handed_over else 0,
+        reply.category.priority,
+        code,
+        created_at,
+        *((OutboxStates.HANDED_OVER, owner, lease_until, now) if exchange.handed_over else _WAITING),
+    )
+
+
+_WAITING: Row = (OutboxStates.READY, None, None, None)
+
+
+def person_row(person: Person, now: int) -> Row:
+    """A row of PERSON_COLUMNS and `updated_at`."""
+    return (
+        person.address.urn,
+        person.language,
+        person.accents,
+        None if person.stopped_at is None else to_ms(person.stopped_at),
+        None if person.pending is None else _encode_pending(person.pending),
+        now,
+    )
+
+
+def read_message(row: MessageRow) -> InboundMessage:
+    identifier, channel, account, external_id, identity, sender, recipient, session, text, raw, received_at = row
+    return InboundMessage(
+        id=identifier,
+        channel=channel,
+        account=account,
+        external_id=external_id,
+        identity=identity,
+        sender=Address.from_urn(sender),
+        recipient=Address.from_urn(recipient),
+        session=session,
+        text=text,
+        raw=None if raw is None else bytes.fromhex(raw),
+        received_at=from_ms(received_at),
+    )
+
+
+def read_outbound(row: OutboundRow) -> OutboundMessage:
+    identifier, channel, account, category, recipient, sender, text, created_at, expires_at, inbound_id, attempts = row
+    return OutboundMessage(
+        id=identifier,
+        channel=channel,
+        account=account,
+        category=Category(category),
+        recipient=Address.from_urn(recipient),
+        sender=Address.from_urn(sender),
+        text=text,
+        created_at=from_ms(created_at),
+        expires_at=from_ms(expires_at),
+        inbound_id=inbound_id,
+        attempts=attempts,
+    )
+
+
+def read_person(row: PersonRow) -> Person:
+    address, language, accents, stopped_at, pending = row
+    return Person(
+        address=Address.from_urn(address),
+        language=language,
+        accents=None if accents is None else bool(accents),
+        stopped_at=None if stopped_at is None else from_ms(stopped_at),
+        pending=None if pending is None else _decode_pending(pending),
+    )
+
+
+def _message_row(message: InboundMessage) -> Row:
+    return (
+        message.id,
+        message.channel,
+        message.account,
+        message.external_id,
+        message.identity,
+        message.sender.urn,
+        message.recipient.urn,
+        message.session,
+        message.text,
+        None if message.raw is None else message.raw.hex(),
+        to_ms(message.received_at),
+    )
+
+
+def _encode_pending(pending: PendingQuestion) -> str:
+    return msgspec.json.encode((pending.codes, pending.wish, to_ms(pending.expires_at))).decode()
+
+
+def _decode_pending(payload: str) -> PendingQuestion:
+    codes, wish, expires_at = decode(payload, tuple[tuple[str, ...], str, int])
+    return PendingQuestion(codes=codes, wish=wish, expires_at=from_ms(expires_at))
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").replace("\0", REPLACEMENT)
+    if isinstance(value, Iterable):
+        return [_clean(part) for part in value]
+    return value

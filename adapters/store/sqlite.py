@@ -1,0 +1,300 @@
+"""Our own database on SQLite: the embedded default, for one serving process.
+
+One thread writes, over one connection, whole batches at a time; a second one reads. Why batches travel as JSON is told
+in adapters.store.statements. A lock file keeps a second gateway away, so every owner but ours is a former one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from adapters.store import statements as sql
+from adapters.store.lane import Lane, transaction
+from adapters.store.lockfile import LockFile
+from adapters.store.migrate import sqlite_url, upgrade
+from adapters.store.plan import Rules, Seen, SentRow, Standing, plan_commit, questions, settled_row
+from adapters.store.repeats import LOOK_BACK
+from adapters.store.rows import (
+    MessageRow,
+    OutboundRow,
+    PersonRow,
+    decode,
+    encode,
+    from_ms,
+    read_message,
+    read_outbound,
+    read_person,
+    to_ms,
+)
+from conversation.ports import JournalBatch, JournalReceipt, Person, Recollection
+from domain.errors import StoreError
+from domain.ids import COUNTER_BITS, EPOCH_MS, PROCESS_BITS
+from domain.message import Address, InboundMessage, OutboundMessage, SendResult, SendStatus
+
+HEARTBEAT_MS = 5_000  # what we write also says that we live, at most this often
+FEEDBACK_BLOCK = 10  # numbers reserved at a time: as many may be lost with a process
+NOT_RECORDED = "handed over, outcome not recorded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqliteSettings:
+    """`busy_timeout` in seconds: how long a locked database is waited for. `lease`: how long a claim is ours."""
+
+    busy_timeout: float = 2.0
+    lease: timedelta = timedelta(seconds=60)
+
+
+class SqliteStore:
+    """Journal, People and Outbox in one SQLite file.
+
+    `owner` is a random 63-bit number, one per process start. `clock` gives aware moments and is the store's clock:
+    with one serving process there is no other. Every method raises StoreUnavailable when nothing was done, and those
+    that write StoreUncertain when that is not known.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        owner: int,
+        clock: Callable[[], datetime],
+        rules: Rules,
+        settings: SqliteSettings | None = None,
+    ) -> None:
+        self._settings = settings or SqliteSettings()
+        self._path = path
+        self._owner = owner
+        self._clock = clock
+        self._rules = rules
+        timeout = self._settings.busy_timeout
+        self._writer = Lane(path, name="store-writer", busy_timeout=timeout, setup=sql.WRITER_SETUP)
+        self._reader = Lane(path, name="store-reader", busy_timeout=timeout)
+        self._lock = LockFile(path.with_name(path.name + ".lock"))
+        self._lease_ms = round(self._settings.lease.total_seconds() * 1000)
+        self._process_number: int | None = None
+        self._beat_ms = 0  # the last sign of life written; touched by the writer thread only
+        self._feedback_numbers = iter(range(0))  # the rest of the block; likewise
+
+    async def open(self) -> None:
+        """Take the lock file, bring the schema up to date, connect, and end what former processes left.
+
+        Raises:
+            StoreError: another process serves this database.
+            StoreUnavailable: the file cannot be opened or is locked.
+        """
+        self._lock.acquire()
+        try:
+            await asyncio.to_thread(upgrade, sqlite_url(self._path))
+            await self._writer.open()
+            await self._reader.open()
+            self._process_number = await self._writer.run(self._start)
+        except BaseException:
+            await self._disconnect()
+            raise
+
+    async def close(self) -> None:
+        """Finish what was begun, say that this end was an orderly one, and let go of the file."""
+        if self._process_number is None:
+            return
+        self._process_number = None
+        try:
+            await self._writer.run(self._end)
+        finally:
+            await self._disconnect()
+
+    def process_number(self) -> int:
+        """The number of this start, for domain.ids; rises by one with each.
+
+        Raises:
+            StoreError: the store is not open.
+        """
+        if self._process_number is None:
+            raise StoreError("the store is not open")
+        return self._process_number
+
+    # Journal
+
+    async def commit(self, batch: JournalBatch) -> JournalReceipt:
+        """See conversation.ports.Journal. Cancelled while it runs, it is still carried out."""
+        return await self._writer.run(lambda connection: self._commit(connection, batch))
+
+    async def written(self, inbound_ids: Sequence[int]) -> frozenset[int]:
+        ids = encode(inbound_ids)
+        return frozenset(await self._reader.run(lambda c: decode(_text(c, sql.WRITTEN, ids), list[int])))
+
+    async def take_open(self, limit: int) -> Sequence[InboundMessage]:
+        return await self._writer.run(lambda connection: self._take_open(connection, limit))
+
+    # Outbox
+
+    async def claim(self, account: str, limit: int) -> Sequence[OutboundMessage]:
+        return await self._writer.run(lambda connection: self._claim(connection, account, limit))
+
+    async def hand_over(self, message_ids: Sequence[int]) -> None:
+        standing = self._standing()
+        parameters = (standing.now, standing.lease_until, encode(message_ids), self._owner)
+        await self._writer.run(lambda c: _write(c, sql.HAND_OVER, parameters))
+
+    async def release(self, message_ids: Sequence[int]) -> None:
+        await self._writer.run(lambda c: _write(c, sql.RELEASE, (encode(message_ids), self._owner)))
+
+    async def recover(self) -> Mapping[str, int]:
+        """Rows of former processes: `freed` (only claimed), `resend` (will leave once more), `closed`."""
+        return await self._writer.run(self._recover)
+
+    async def depth(self) -> Mapping[str, int]:
+        return await self._reader.run(lambda c: {row[0]: row[1] for row in c.exec_driver_sql(sql.DEPTH)})
+
+    async def renew(self) -> None:
+        """Say that we live and keep what we hold for another lease; to be called every half lease."""
+        await self._writer.run(self._renew)
+
+    # People
+
+    async def get(self, addresses: Sequence[Address]) -> Mapping[Address, Person]:
+        urns = encode([address.urn for address in addresses])
+        rows = await self._reader.run(lambda c: decode(_text(c, sql.PEOPLE, urns), list[PersonRow]))
+        return {person.address: person for person in map(read_person, rows)}
+
+    async def recall(self, address: Address) -> Recollection:
+        code, answered_at = await self._reader.run(lambda c: c.exec_driver_sql(sql.RECALL, (address.urn,)).one())
+        return Recollection(last_code=code, last_answered_at=None if answered_at is None else from_ms(answered_at))
+
+    async def next_feedback_number(self) -> int:
+        return await self._writer.run(self._next_feedback_number)
+
+    # What the writer thread does
+
+    def _standing(self) -> Standing:
+        now = to_ms(self._clock())
+        return Standing(self._owner, now, now + self._lease_ms)
+
+    def _start(self, connection: Connection) -> int:
+        standing = self._standing()
+        first_recent = max(standing.now - EPOCH_MS - _ms(LOOK_BACK), 0) << (PROCESS_BITS + COUNTER_BITS)
+        with transaction(connection):
+            started = connection.exec_driver_sql(sql.START_PROCESS, (self._owner, standing.now, standing.now))
+            number: int = started.scalar_one()
+            connection.exec_driver_sql(sql.END_FORMER_SESSIONS, (standing.now, first_recent, self._owner))
+        self._beat_ms = standing.now
+        return number
+
+    def _end(self, connection: Connection) -> None:
+        now = self._standing().now
+        _write(connection, sql.END_PROCESS, (now, now, self._owner))
+
+    def _commit(self, connection: Connection, batch: JournalBatch) -> JournalReceipt:
+        asked = questions(batch)
+        with transaction(connection):
+            standing = self._standing()
+            seen = Seen.of(*connection.exec_driver_sql(sql.READ_JOURNAL, asked).one())
+            plan = plan_commit(batch, seen, self._rules, standing)
+            if not plan.empty:
+                connection.exec_driver_sql(sql.WRITE_JOURNAL, plan.parameters())
+            self._beat(connection, standing)
+        return plan.receipt
+
+    def _take_open(self, connection: Connection, limit: int) -> Sequence[InboundMessage]:
+        with transaction(connection):
+            standing = self._standing()
+            rows = decode(_text(connection, sql.OPEN_MESSAGES, self._owner, limit), list[MessageRow])
+            if rows:
+                ids = encode([row[0] for row in rows])
+                connection.exec_driver_sql(sql.TAKE_MESSAGES, (self._owner, standing.lease_until, ids))
+        return sorted(map(read_message, rows), key=lambda message: message.id)
+
+    def _claim(self, connection: Connection, account: str, limit: int) -> Sequence[OutboundMessage]:
+        claimed: list[OutboundMessage] = []
+        with transaction(connection):
+            standing = self._standing()
+            while len(claimed) < limit:
+                wanted = limit - len(claimed)
+                rows = decode(_text(connection, sql.DUE, account, standing.now, wanted), list[OutboundRow])
+                claimed += _claim_live(connection, [read_outbound(row) for row in rows], standing)
+                if len(rows) < wanted:
+                    break
+        return sorted(claimed, key=lambda message: (message.category.priority, message.id))
+
+    def _recover(self, connection: Connection) -> Mapping[str, int]:
+        with transaction(connection):
+            standing = self._standing()
+            freed = connection.exec_driver_sql(sql.FREE_CLAIMED, (self._owner,)).rowcount
+            abandoned = decode(_text(connection, sql.ABANDONED, self._owner), list[SentRow])
+            judged = [
+                settled_row(
+                    row,
+                    SendResult(message_id=row[0], status=SendStatus.UNKNOWN, reason=NOT_RECORDED),
+                    self._rules.after_send,
+                    standing,
+                )
+                for row in abandoned
+            ]
+            connection.exec_driver_sql(sql.WRITE_RESULTS, (encode([row for row, _ in judged]),))
+            self._beat(connection, standing)
+        resend = sum(following.available_at is not None for _, following in judged)
+        return {"freed": freed, "resend": resend, "closed": len(judged) - resend}
+
+    def _renew(self, connection: Connection) -> None:
+        with transaction(connection):
+            standing = self._standing()
+            connection.exec_driver_sql(sql.RENEW_MESSAGES, (standing.lease_until, self._owner))
+            connection.exec_driver_sql(sql.RENEW_OUTBOX, (standing.lease_until, self._owner))
+            self._beat(connection, standing)
+
+    def _beat(self, connection: Connection, standing: Standing) -> None:
+        """Say that we live, if that was long ago."""
+        if standing.now - self._beat_ms >= HEARTBEAT_MS:
+            connection.exec_driver_sql(sql.BEAT, (standing.now, self._owner))
+            self._beat_ms = standing.now
+
+    def _next_feedback_number(self, connection: Connection) -> int:
+        number = next(self._feedback_numbers, None)
+        if number is not None:
+            return number
+        with transaction(connection):
+            highest: int = connection.exec_driver_sql(sql.RESERVE, ("feedback", FEEDBACK_BLOCK)).scalar_one()
+        self._feedback_numbers = iter(range(highest - FEEDBACK_BLOCK + 1, highest + 1))
+        return next(self._feedback_numbers)
+
+    async def _disconnect(self) -> None:
+        try:
+            await self._reader.close()
+            await self._writer.close()
+        finally:
+            self._lock.release()
+
+
+def _claim_live(
+    connection: Connection, due: Sequence[OutboundMessage], standing: Standing
+) -> Sequence[OutboundMessage]:
+    """Claim what may still leave and close the rest."""
+    now = from_ms(standing.now)
+    live = [message for message in due if message.expires_at > now]
+    expired = [message.id for message in due if message.expires_at <= now]
+    if expired:
+        connection.exec_driver_sql(sql.EXPIRE, (standing.now, encode(expired)))
+    if live:
+        ids = encode([message.id for message in live])
+        connection.exec_driver_sql(sql.CLAIM, (standing.owner, standing.lease_until, ids))
+    return live
+
+
+def _write(connection: Connection, statement: str, parameters: tuple[object, ...]) -> None:
+    with transaction(connection):
+        connection.exec_driver_sql(statement, parameters)
+
+
+def _text(connection: Connection, statement: str, *parameters: object) -> str:
+    """The one JSON text a statement answers with."""
+    answer: str = connection.exec_driver_sql(statement, parameters).scalar_one()
+    return answer
+
+
+def _ms(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)

@@ -1,0 +1,105 @@
+"""Telephone numbers as the gateway keeps them: international digits without "+"; short codes and names as they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import phonenumbers
+
+from channels.sms import commands as c
+
+SHORTEST_REPLYABLE: Final = 6  # digits; shorter ones are services (8088, 1022), which answer by machine
+LONGEST_NUMBER: Final = 15  # digits, E.164
+REGION: Final = "VN"
+
+_VIETNAMESE_MOBILE: Final = re.compile(r"(?:\+?84|0084|0)?([35789]\d{8})", re.ASCII)
+_ELEVEN_DIGITS: Final = re.compile(r"(?:\+?84|0084|0)?(1[2689]\d)(\d{7})", re.ASCII)
+_DECORATION: Final = re.compile(r"[\s().\-\u00a0\u2010-\u2015]+")
+
+# Mobile numbers of eleven digits became ten from 15 September 2018 and were dead after 14 November; dossiers of before
+# still carry them. Prefixes without the leading zero.
+PREFIXES_OF_2018: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "162": "32",
+        "163": "33",
+        "164": "34",
+        "165": "35",
+        "166": "36",
+        "167": "37",
+        "168": "38",
+        "169": "39",
+        "120": "70",
+        "121": "79",
+        "122": "77",
+        "126": "76",
+        "128": "78",
+        "123": "83",
+        "124": "84",
+        "125": "85",
+        "127": "81",
+        "129": "82",
+        "186": "56",
+        "188": "58",
+        "199": "59",
+    }
+)
+
+
+def normalise(address: str, ton: int = c.TON_UNKNOWN) -> str:
+    """One form for every way to write a number: "0912 345 678", "+84912345678" and "0084912345678" are 84912345678.
+
+    `ton` is the type of number it came with: an international one may lack its "+". What is no telephone number
+    (a short code, a name) comes back stripped, otherwise as it was. Never raises.
+    """
+    if ton == c.TON_ALPHANUMERIC:
+        return address.strip()
+    written = address
+    if ton == c.TON_INTERNATIONAL and not address.startswith(("84", "0", "+")):
+        written = "+" + address  # else a foreign number of nine digits would be taken for one of ours
+    if mobile := _VIETNAMESE_MOBILE.fullmatch(written):
+        return "84" + mobile[1]
+    return _normalise_rare(address.strip(), written)
+
+
+def _normalise_rare(address: str, written: str) -> str:
+    """Everything the fast path leaves: separators, old numbers, landlines, foreign numbers, short codes, names."""
+    bare = _DECORATION.sub("", written)
+    digits = bare.lstrip("+")
+    if not digits.isascii() or not digits.isdigit() or len(digits) < SHORTEST_REPLYABLE:
+        return address
+    if not bare.startswith("+") or digits.startswith("84"):
+        if mobile := _VIETNAMESE_MOBILE.fullmatch(bare):
+            return "84" + mobile[1]
+        if (old := _ELEVEN_DIGITS.fullmatch(bare)) and old[1] in PREFIXES_OF_2018:
+            return "84" + PREFIXES_OF_2018[old[1]] + old[2]
+    return _valid_digits(bare) or _valid_digits("+" + digits) or _national_mobile(digits) or digits
+
+
+def _valid_digits(number: str) -> str | None:
+    """International digits of a number that can exist, by the numbering plans of the world."""
+    try:
+        parsed = phonenumbers.parse(number, REGION)
+    except phonenumbers.NumberParseException:  # not a number: the caller tries the next reading
+        return None
+    if not phonenumbers.is_valid_number(parsed):
+        return None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
+
+
+def _national_mobile(digits: str) -> str | None:
+    """Some operators call a national number international; believed only when no country has such a number."""
+    mobile = _VIETNAMESE_MOBILE.fullmatch(digits)
+    return "84" + mobile[1] if mobile else None
+
+
+def is_replyable(source: str, own_numbers: Container[str]) -> bool:
+    """A person may be behind this normalised source. Short codes, names and our own numbers get no reply."""
+    return (
+        source.isascii()
+        and source.isdigit()
+        and SHORTEST_REPLYABLE <= len(source) <= LONGEST_NUMBER
+        and source not in own_numbers
+    )

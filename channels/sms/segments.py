@@ -1,0 +1,109 @@
+"""Text to the segments of one message: alphabet, parts, concatenation headers. Counting and cutting are domain.gsm's."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from channels.sms import commands as c
+from domain import gsm
+
+MOST_SEGMENTS: Final = 255  # the header counts in one octet (TS 23.040 §9.2.3.24.1)
+HEADER: Final = b"\x05\x00\x03%c%c%c"  # length 5; element 0, length 3: reference, parts, number of this part
+
+
+class DefaultAlphabet(enum.StrEnum):
+    """What data_coding 0 means to an SMSC; the standard leaves it to the operator (§5.2.19)."""
+
+    GSM = "gsm"
+    LATIN1 = "latin-1"
+    ASCII = "ascii"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Three fields of one submit_sm; `short_message` begins with the header where esm_class says so."""
+
+    data_coding: int
+    esm_class: int
+    short_message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a text would leave: its data_coding and the text of each part."""
+
+    data_coding: int
+    parts: Sequence[str]
+    encoding: str  # "gsm", "latin-1", "ascii" or "ucs2"
+
+
+class ConcatReferences:
+    """The next 8-bit reference for each destination: rising, so that two messages to one person never share it soon.
+
+    Random ones collide after about twenty messages. Memory is bounded: beyond `limit` destinations the oldest is
+    forgotten, and one not seen begins where a counter over all destinations stands.
+    """
+
+    __slots__ = ("_limit", "_newcomer", "_next")
+
+    def __init__(self, start: int = 0, limit: int = 10_000) -> None:
+        self._next: dict[str, int] = {}
+        self._newcomer = start
+        self._limit = limit
+
+    def take(self, destination: str) -> int:
+        """A reference (0-255) for one message of several parts."""
+        reference = self._next.pop(destination, None)
+        if reference is None:
+            reference, self._newcomer = self._newcomer % 256, self._newcomer + 1
+            if len(self._next) >= self._limit:
+                del self._next[next(iter(self._next))]
+        self._next[destination] = (reference + 1) % 256
+        return reference
+
+
+def plan(text: str, default_alphabet: DefaultAlphabet = DefaultAlphabet.GSM) -> Plan:
+    """GSM-7 if every character is in it (and in what this SMSC takes for data_coding 0), else UCS-2."""
+    if gsm.is_gsm7(text) and _writable(text, default_alphabet):
+        return Plan(c.CODING_DEFAULT, gsm.split(text, gsm.Alphabet.GSM7), default_alphabet)
+    return Plan(c.CODING_UCS2, gsm.split(text, gsm.Alphabet.UCS2), "ucs2")
+
+
+def segments(
+    text: str,
+    destination: str,
+    references: ConcatReferences,
+    default_alphabet: DefaultAlphabet = DefaultAlphabet.GSM,
+) -> list[Segment]:
+    """The segments of one message, in order, to be sent one after the other on the same bind.
+
+    Raises:
+        ValueError: more than 255 parts.
+    """
+    planned = plan(text, default_alphabet)
+    total = len(planned.parts)
+    bodies = [_encode(part, planned.encoding) for part in planned.parts]
+    if total == 1:
+        return [Segment(planned.data_coding, 0, bodies[0])]
+    if total > MOST_SEGMENTS:
+        raise ValueError(f"a message has at most {MOST_SEGMENTS} segments")
+    reference = references.take(destination)
+    return [
+        Segment(planned.data_coding, c.ESM_UDHI, HEADER % (reference, total, number) + body)
+        for number, body in enumerate(bodies, start=1)
+    ]
+
+
+def _writable(text: str, alphabet: DefaultAlphabet) -> bool:
+    if alphabet is DefaultAlphabet.GSM or text.isascii():
+        return True
+    return alphabet is DefaultAlphabet.LATIN1 and max(text) <= "\xff"
+
+
+def _encode(part: str, encoding: str) -> bytes:
+    if encoding == "ucs2":
+        return gsm.encode_ucs2(part)
+    return gsm.encode_gsm7(part) if encoding == DefaultAlphabet.GSM else part.encode(encoding)

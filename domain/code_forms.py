@@ -1,0 +1,379 @@
+"""Every reading that a typed string allows as a dossier code; choosing among them is not done here, nor anywhere.
+
+A code is found by its level-1 agency: a letter and two digits (H51). What may stand before it (the old form's
+`000.00.18.`) is read leftwards, what follows (groups, date, serial) rightwards, piece by piece. A separator that was
+typed is always a border; where separators were lost, every cut that gives a real date is one more reading. All
+steps look at a bounded stretch, so that the time is linear in the length of the text (reference: domain §2, §6.3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from string import ascii_uppercase
+from typing import NamedTuple
+
+MAX_READINGS = 12
+_MAX_GROUPS = 6
+_LONGEST_GROUP = 3
+_MAX_PIECES = _MAX_GROUPS + 4
+_SHORT_DATE, _LONG_DATE = 6, 8
+_MIN_SERIAL, MAX_SERIAL = 4, 8
+_MIN_GLUED_WORD = 2  # "DKH51" is a keyword and a code; in "XH51" the code itself is mistyped
+_LONGEST_GLUED_GROUPS = 7
+_PREFIX_SPAN = 24
+_EARLIEST_YEAR = 2000
+
+_DIGIT = "[0-9OILSB]"
+_GAP = r"[ \n.,\-_/+]"
+_DIGITS = str.maketrans("OILSB", "01158")
+_LOOK_ALIKES = "OILSB"
+
+_ROOT = re.compile(rf"(?=([A-Z])({_DIGIT}{{2}}))")
+_HEAD = re.compile(rf"{_DIGIT}+")
+_GLUED = re.compile(r"[0-9A-Z]{1,32}")
+_NEXT = re.compile(rf"({_GAP}{{1,6}})({_DIGIT}[0-9A-Z]{{0,31}})")
+_LINE_BREAK = re.compile(r" *\n *")
+_GOES_ON = re.compile(r"[.\-_][0-9]")
+_WORD_BEHIND = re.compile(r"[A-Z]+(?:\Z|[0-9]{2})")  # a glued word, or the next code
+_TIGHT_NUMBER_BEFORE = re.compile(r"[0-9][.,\-_]\Z")
+_NUMBER_BEFORE = re.compile(rf"([0-9]{{1,12}})({_GAP}{{0,3}})\Z")
+_PHONE = re.compile(r"0[2-9][0-9]{8}(?![0-9])")
+_PRINTED = re.compile(
+    r"[A-Z][0-9]{2}((?:\.[0-9]{1,3}){0,6})-([0-9]{8}|[0-9]{6})-([0-9]{4,8})(?![0-9A-Z]|[.\-_][0-9]| *\n)"
+)
+_ANY_DIGIT = re.compile("[0-9]")
+_ENDS_ITS_LINE = re.compile(r" *(?:\n|\Z|[A-Z])")  # not "2. H51...", the next row of a list
+
+_OLD_PREFIXES = (
+    re.compile(
+        rf"({_DIGIT}{{3}}|0{{1,2}})({_GAP}{{1,3}})({_DIGIT}{{2}}|0)({_GAP}{{1,3}})({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"
+    ),
+    re.compile(rf"()()({_DIGIT}{{2}}|0)({_GAP}{{1,3}})({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"),
+    re.compile(rf"({_DIGIT}{{3}})()({_DIGIT}{{2}})()({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"),
+    re.compile(rf"(0{{0,3}})()(0{{0,2}})()({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TypedCode:
+    """One reading: its parts in their printed form, and where in the text it stands."""
+
+    old: bool
+    agency: str
+    day: str
+    serial: str
+    start: int
+    end: int
+
+
+class _Piece(NamedTuple):
+    gap: str  # what separates it from the piece before; empty: nothing
+    typed: str
+    end: int
+    firm: bool = False  # printed separators on both sides: even "IO" is a number here
+
+
+class _Digits(NamedTuple):
+    text: str
+    end: int
+    whole: bool  # nothing of the piece is left over
+    sure: bool  # False: letters that might be digits were left over
+
+
+class _Tail(NamedTuple):
+    groups: tuple[str, ...]
+    day: str
+    serial: str
+    end: int
+    day_gap: str
+    lost: bool  # a separator was lost
+    contrary: bool  # a dot where a dash is printed, or a dash for a dot
+    joined: bool  # a gap was taken for a slip inside a number
+
+
+class _Path(NamedTuple):
+    """How far a tail has been read."""
+
+    groups: tuple[str, ...] = ()
+    lost: bool = False
+    contrary: bool = False
+    joined: bool = False
+
+
+def real_date(digits: str) -> date | None:
+    """The calendar date of YYMMDD or YYYYMMDD; None if there is no such day, or before 2000."""
+    year = int(digits[:-4])
+    year = year + _EARLIEST_YEAR if len(digits) == _SHORT_DATE else year
+    try:
+        day = date(year, int(digits[-4:-2]), int(digits[-2:]))
+    except ValueError:  # "no such day" is this function's other answer
+        return None
+    return day if year >= _EARLIEST_YEAR else None
+
+
+def roots(text: str) -> Iterator[int]:
+    """Where a level-1 agency may begin, left to right; `text` is folded and bare."""
+    for match in _ROOT.finditer(text):
+        typed = match[2]
+        if 0 < _letters_before(text, match.start()) < _MIN_GLUED_WORD:
+            continue
+        if typed.isdigit() or (_has_digit(typed) and _stands_firm(text, match.end(2))):
+            yield match.start()
+
+
+def readings_at(text: str, root: int, floor: int, latest: date) -> list[TypedCode]:
+    """The distinct readings of the code whose level-1 agency begins at `root`; none may reach back before `floor`
+    (the end of the code before it) nor be dated after `latest`.
+    """
+    tails = _printed_tail(text, root, latest) or _typed_tails(text, root, latest)
+    level1 = text[root] + text[root + 1 : root + 3].translate(_DIGITS)
+    found: dict[tuple[str, str, str], TypedCode] = {}
+    for tail in tails:
+        for code in _with_agency(text, root, floor, level1, tail):
+            found.setdefault((code.agency, code.day, code.serial), code)
+    return list(found.values())
+
+
+def _printed_tail(text: str, root: int, latest: date) -> list[_Tail]:
+    """The tail of a code typed as it is printed: the short way to the one reading that the long way would find."""
+    match = _PRINTED.match(text, root)
+    if match is None or not _is_past(match[2], latest):
+        return []
+    groups = tuple(match[1].split(".")[1:])
+    return [_Tail(groups, match[2], match[3], match.end(), "-", lost=False, contrary=False, joined=False)]
+
+
+def _typed_tails(text: str, root: int, latest: date) -> list[_Tail]:
+    pieces = _pieces_after(text, root + 3)
+    if not pieces or _is_phone(text, root):
+        return []
+    return _believable(list(islice(_tails(text, pieces, 0, _Path(), latest), MAX_READINGS)))
+
+
+def _has_digit(typed: str) -> bool:
+    """A word such as "LO" is no number, though each of its letters could be a digit."""
+    return _ANY_DIGIT.search(typed) is not None
+
+
+def _letters_before(text: str, place: int) -> int:
+    before = text[max(0, place - _MIN_GLUED_WORD) : place]
+    return len(before) - len(before.rstrip(ascii_uppercase))
+
+
+def _stands_firm(text: str, place: int) -> bool:
+    """A look-alike in the agency is believed only where a printed separator follows ("so7 ..." is a word)."""
+    return text[place : place + 1] in (".", "-", ",", "_")
+
+
+def _is_phone(text: str, root: int) -> bool:
+    return _PHONE.match(text, root + 1) is not None
+
+
+def _pieces_after(text: str, place: int) -> list[_Piece]:
+    """The runs of letters and digits behind the agency, as long as each begins like a number."""
+    pieces: list[_Piece] = []
+    glued = _GLUED.match(text, place)
+    if glued:
+        pieces.append(_Piece("", glued[0], glued.end()))
+        place = glued.end()
+    while len(pieces) < _MAX_PIECES and (match := _NEXT.match(text, place)):
+        firm = match[1] == "." and text[match.end() : match.end() + 1] in (".", "-")
+        pieces.append(_Piece(match[1], match[2], match.end(), firm))
+        place = match.end()
+    return pieces
+
+
+def _digits_of(piece: _Piece) -> Iterator[_Digits]:
+    """The number a piece is or begins with: O, I, L, S, B among digits are digits, behind them either."""
+    head = _HEAD.match(piece.typed)
+    if head is None or not (piece.firm or _has_digit(head[0])):
+        return
+    typed, rest = head[0], piece.typed[head.end() :]
+    if not typed.isdigit() and len(typed) < _MIN_SERIAL and piece.gap and piece.gap.isspace():
+        return  # "L1" after a space is a word
+    stem = typed.rstrip(_LOOK_ALIKES)
+    if not rest:
+        yield _Digits(typed.translate(_DIGITS), piece.end, whole=True, sure=True)
+    behind = typed[len(stem) :] + rest
+    if stem and _has_digit(stem) and behind and _WORD_BEHIND.match(behind):
+        yield _Digits(stem.translate(_DIGITS), piece.end - len(behind), whole=False, sure=bool(rest))
+
+
+def _group_cuts(digits: str) -> Iterator[tuple[str, ...]]:
+    """Glued groups: two or three digits each, the last one may have a single digit."""
+    if len(digits) <= _LONGEST_GROUP:
+        yield (digits,)
+    for size in (2, _LONGEST_GROUP):
+        if len(digits) > size:
+            for rest in _group_cuts(digits[size:]):
+                yield (digits[:size], *rest)
+
+
+def _cuts(digits: str, *, groups_too: bool) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """A number as (groups, date, serial), each part possibly empty, in this order."""
+    for size in range(min(len(digits), _LONGEST_GLUED_GROUPS) + 1 if groups_too else 1):
+        ends = _ends(digits[size:])
+        if ends:
+            for groups in _group_cuts(digits[:size]) if size else ((),):
+                for day, serial in ends:
+                    yield groups, day, serial
+
+
+def _ends(digits: str) -> list[tuple[str, str]]:
+    """What is left behind the groups, as (date, serial): nothing, a date, or a date with its serial glued on."""
+    size = len(digits)
+    if size in (0, _SHORT_DATE, _LONG_DATE):
+        return [(digits, "")]
+    return [
+        (digits[:length], digits[length:])
+        for length in (_SHORT_DATE, _LONG_DATE)
+        if _MIN_SERIAL <= size - length <= MAX_SERIAL
+    ]
+
+
+def _piece_cuts(piece: _Piece, digits: str, path: _Path) -> Iterable[tuple[tuple[str, ...], str, str]]:
+    """What a piece may be where groups or the date are due. No glued groups begin behind a dash, nor a second time."""
+    if piece.gap and len(digits) <= _LONGEST_GROUP:
+        return (((digits,), "", ""),)
+    return _cuts(digits, groups_too="-" not in piece.gap and not path.lost)
+
+
+def _tails(text: str, pieces: list[_Piece], index: int, path: _Path, latest: date) -> Iterator[_Tail]:
+    """Groups, date and serial from `pieces[index]` on, in every way that gives a real date."""
+    for piece, following, joined in _as_typed_or_joined(pieces, index, path):
+        for digits in _digits_of(piece):
+            for groups, day, serial in _piece_cuts(piece, digits.text, path):
+                if len(path.groups) + len(groups) > _MAX_GROUPS or not (digits.whole or serial):
+                    continue
+                step = _Path(
+                    groups=path.groups + groups,
+                    lost=path.lost or not piece.gap or len(groups) > 1 or bool(groups and day) or bool(serial),
+                    contrary=path.contrary or _is_contrary(piece.gap, "." if groups else "-"),
+                    joined=path.joined or joined,
+                )
+                if not day:
+                    yield from _tails(text, pieces, following, step, latest)
+                elif not _is_past(day, latest):
+                    continue
+                elif serial:
+                    yield _Tail(step.groups, day, serial, digits.end, piece.gap, step.lost, step.contrary, step.joined)
+                else:
+                    yield from _with_serial(text, pieces, following, step, (day, piece.gap))
+
+
+def _is_past(digits: str, latest: date) -> bool:
+    day = real_date(digits)
+    return day is not None and day <= latest
+
+
+def _is_contrary(gap: str, printed: str) -> bool:
+    other = "-" if printed == "." else "."
+    return other in gap and printed not in gap
+
+
+def _with_serial(text: str, pieces: list[_Piece], index: int, path: _Path, dated: tuple[str, str]) -> Iterator[_Tail]:
+    """The serial closes the code: four to eight digits, or fewer with its leading zeros lost."""
+    day, day_gap = dated
+    contrary = path.contrary or (index < len(pieces) and _is_contrary(pieces[index].gap, "-"))
+    for piece, _following, joined in (*_as_typed_or_joined(pieces, index, path), *_spaced(pieces, index)):
+        for digits in _digits_of(piece):
+            complete = len(digits.text) >= _MIN_SERIAL
+            if len(digits.text) > MAX_SERIAL or not (complete or (digits.sure and digits.text.strip("0"))):
+                continue
+            if not _GOES_ON.match(text, digits.end) and (not joined or _ENDS_ITS_LINE.match(text, digits.end)):
+                serial = digits.text.zfill(_MIN_SERIAL)
+                slip = path.joined or joined
+                yield _Tail(path.groups, day, serial, digits.end, day_gap, path.lost, contrary, slip)
+
+
+def _as_typed_or_joined(pieces: list[_Piece], index: int, path: _Path) -> Iterator[tuple[_Piece, int, bool]]:
+    """The piece, and once in a code the piece with what stands alone on the next line: a number broken by its line."""
+    if index >= len(pieces):
+        return
+    piece = pieces[index]
+    yield piece, index + 1, False
+    if index + 1 < len(pieces) and not path.joined and _LINE_BREAK.fullmatch(pieces[index + 1].gap):
+        rest = pieces[index + 1]
+        if piece.typed.isdigit() and rest.typed.isdigit():
+            yield _Piece(piece.gap, piece.typed + rest.typed, rest.end), index + 2, True
+
+
+def _spaced(pieces: list[_Piece], index: int) -> Iterator[tuple[_Piece, int, bool]]:
+    """A four-digit serial typed with a space inside ("00 05")."""
+    if index + 1 < len(pieces):
+        piece, rest = pieces[index], pieces[index + 1]
+        typed = piece.typed + rest.typed
+        if rest.gap == " " and typed.isdigit() and typed[0] == "0" and len(typed) == _MIN_SERIAL:
+            yield _Piece(piece.gap, typed, rest.end), index + 2, True
+
+
+def _believable(tails: list[_Tail]) -> list[_Tail]:
+    """Where the typed separators alone give a code, readings that suppose a lost one are dropped, unless a typed
+    separator speaks against it; readings that suppose a slip are always kept.
+    """
+    if any(not (tail.lost or tail.contrary or tail.joined) for tail in tails):
+        return [tail for tail in tails if tail.joined or not tail.lost]
+    return tails
+
+
+def _with_agency(text: str, root: int, floor: int, level1: str, tail: _Tail) -> Iterator[TypedCode]:
+    """The new form, the old form, both or neither, by what stands before the level-1 agency."""
+    new = TypedCode(False, ".".join((level1, *tail.groups)), tail.day, tail.serial, root, tail.end)
+    prefix = _old_prefix(text, root, floor)
+    if prefix is None:
+        if not (_stray_number(text, root, floor, tail) and not tail.groups):
+            yield new
+        return
+    start, groups, gap, full = prefix
+    bound = not any(sign.isspace() for sign in gap)
+    if tail.groups:
+        if not (bound and full):
+            yield new
+        return
+    if len(tail.day) == _SHORT_DATE:
+        yield TypedCode(True, ".".join((*groups, level1)), tail.day, tail.serial, start, tail.end)
+    if not bound and not full and not tail.day_gap.isspace():
+        yield new
+
+
+def _old_prefix(text: str, root: int, floor: int) -> tuple[int, tuple[str, str, str], str, bool] | None:
+    """(start, groups, gap behind, two groups or more were typed) of `000.00.18.` with lost leading zeros restored."""
+    first = max(floor, root - _PREFIX_SPAN)
+    before = text[first:root]
+    if not _has_digit(before):
+        return None
+    for pattern in _OLD_PREFIXES:
+        match = pattern.search(before)
+        if match is None or not _has_digit(match[0]) or not _is_border(text, first + match.start(), floor):
+            continue
+        if any(match[part].isalpha() and not match[part + 1].strip() for part in (1, 3, 5)):
+            continue  # "so 18 H51 ...": a word, not 50
+        groups = (
+            match[1].translate(_DIGITS).zfill(3),
+            match[3].translate(_DIGITS).zfill(2),
+            match[5].translate(_DIGITS),
+        )
+        return first + match.start(), groups, match[6], bool(match[1] or match[3])
+    return None
+
+
+def _is_border(text: str, place: int, floor: int) -> bool:
+    """Nothing that would lengthen a number stands before `place`; a glued word of two letters may."""
+    before = text[max(floor, place - _MIN_GLUED_WORD) : place]
+    if before and before[-1].isascii() and before[-1].isalnum():
+        return _letters_before(text, place) >= _MIN_GLUED_WORD
+    return _TIGHT_NUMBER_BEFORE.search(before) is None
+
+
+def _stray_number(text: str, root: int, floor: int, tail: _Tail) -> bool:
+    """A number before the agency that is no old prefix but seems to belong to the code: its reading is not sure."""
+    match = _NUMBER_BEFORE.search(text[max(floor, root - _PREFIX_SPAN) : root])
+    if match is None:
+        return False
+    if any(sign.isspace() for sign in match[2]):
+        return 1 < len(match[1]) <= _LONGEST_GLUED_GROUPS and tail.day_gap.isspace()
+    return True

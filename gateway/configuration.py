@@ -1,0 +1,306 @@
+"""Files and environment variables -> Settings, or every fault at once with its place and what was expected.
+
+Layers, the later one wins: the defaults in gateway.settings, config/default.toml, the operator's TOML file, environment
+variables TRACUU_<SECTION>__<KEY>. An entry of an array of tables is reached by its name:
+TRACUU_SMS__VIETTEL__PASSWORD for the [[sms]] named "viettel".
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import EnvSettingsSource
+
+import gateway
+from domain.errors import SettingsError
+from gateway.settings import SQLITE_FILE, FileUrl, Settings
+from gateway.toml_lines import Location, key_lines, place_of
+
+PREFIX = "TRACUU_"
+CONFIG_VARIABLE = "TRACUU_CONFIG"
+CONFIG_DIRECTORY = Path(gateway.__file__).parent.parent / "config"  # beside the packages, in a checkout and in a wheel
+FILE_SUFFIX = "_file"
+LISTS = tuple(name for name in Settings.model_fields if name in ("sources", "sms"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing to mend. `where` is a file with its line, or a variable; empty when nothing names the key."""
+
+    key: str
+    expected: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.key, self.expected) if part)
+
+
+@dataclass(slots=True)
+class _Layers:
+    """What the files and the environment say, and where they say it."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    places: dict[Location, str] = field(default_factory=dict)  # "gateway.toml:12" or "environment TRACUU_..."
+    faults: list[Fault] = field(default_factory=list)
+
+    def fault(self, location: Location, expected: str) -> None:
+        self.faults.append(Fault(key=_dotted(location), expected=expected, where=self.place(location)))
+
+    def place(self, location: Location) -> str:
+        """Where the innermost key around `location` was set."""
+        return place_of(self.places, location) or ""
+
+
+def load_settings(config: Path | None = None) -> Settings:
+    """The settings of this process.
+
+    `config` is the operator's TOML file; the environment is read once, here.
+
+    Raises:
+        SettingsError: its message names every fault, one a line.
+    """
+    layers = _Layers()
+    for path in (CONFIG_DIRECTORY / "default.toml", config):
+        if path is not None:
+            _read_file(layers, path)
+    _read_environment(layers)
+    settings = _validated(layers)
+    if settings is None:
+        raise SettingsError("\n".join(str(fault) for fault in layers.faults))
+    return settings
+
+
+# ---- layers
+
+
+def _read_file(layers: _Layers, path: Path) -> None:
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
+    except OSError as error:
+        layers.faults.append(Fault(key="", where=str(path), expected=f"cannot be read: {error.strerror}"))
+        return
+    except ValueError as error:  # not TOML, or not UTF-8
+        layers.faults.append(Fault(key="", where=str(path), expected=f"is not TOML: {error}"))
+        return
+    _anchor(data, Settings, path.parent.absolute())
+    for name in LISTS:
+        if name in data:  # the operator's list replaces ours, and so do its places
+            layers.places = {place: line for place, line in layers.places.items() if place[0] != name}
+    layers.places |= {location: f"{path}:{line}" for location, line in key_lines(text).items()}
+    _merge(layers, layers.data, data, ())
+
+
+class _Environment(EnvSettingsSource):
+    """The library's reading of TRACUU_... variables; what is not JSON where JSON is wanted stays text, so that its
+    fault is told with all the others.
+    """
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: object) -> object:
+        try:
+            return super().decode_complex_value(field_name, field, value)  # type: ignore[arg-type]  # it takes None
+        except ValueError:
+            return value
+
+
+def _read_environment(layers: _Layers) -> None:
+    _merge(layers, layers.data, _Environment(Settings)(), ())
+    for variable in sorted(os.environ):
+        name = variable.upper()
+        if not name.startswith(PREFIX) or name == CONFIG_VARIABLE:
+            continue
+        location = _location_of(name, layers.data)
+        if location[0] in Settings.model_fields:
+            layers.places[location] = f"environment {variable}"
+        else:
+            expected = _unknown(str(location[0]), Settings.model_fields)
+            layers.faults.append(Fault(key="", where=f"environment {variable}", expected=expected))
+
+
+def _location_of(variable: str, data: Mapping[str, Any]) -> Location:
+    words: list[str] = variable.removeprefix(PREFIX).lower().split("__")
+    location: Location = tuple(words)
+    if len(words) > 1 and words[0] in LISTS and isinstance(data.get(words[0]), list):
+        index = _index_of(data[words[0]], words[1])
+        location = (words[0], words[1] if index is None else index, *words[2:])
+    return location
+
+
+def _index_of(entries: Iterable[Any], word: str) -> int | None:
+    """Which entry a variable means: its name in lower case, with what no variable may hold as an underscore."""
+    names = (entry.get("name") if isinstance(entry, dict) else None for entry in entries)
+    words = [re.sub(r"[^a-z0-9]", "_", str(name).lower()) for name in names]
+    return words.index(word) if word in words else None
+
+
+def _merge(layers: _Layers, known: dict[str, Any], new: Mapping[str, Any], path: Location) -> None:
+    """Lay `new` over `known`: tables key by key, arrays of tables by name, anything else as a whole."""
+    for key, value in new.items():
+        old = known.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            _merge(layers, old, value, (*path, key))
+        elif isinstance(value, dict) and key in LISTS and not path:
+            _merge_entries(layers, key, old if isinstance(old, list) else [], value)
+        else:
+            known[key] = value
+
+
+def _merge_entries(layers: _Layers, key: str, entries: list[Any], new: Mapping[str, Any]) -> None:
+    for word, values in new.items():
+        index = _index_of(entries, word)
+        if index is None or not isinstance(values, dict):
+            where = f"environment {PREFIX}{key}__{word}".upper().replace("ENVIRONMENT", "environment")
+            layers.faults.append(Fault(key=key, where=where, expected=f"there is no [[{key}]] of this name"))
+        else:
+            _merge(layers, entries[index], values, (key, index))
+
+
+# ---- paths and secrets
+
+
+def _anchor(data: object, model: type[BaseModel], base: Path) -> None:
+    """Make relative paths absolute: they belong to the file that names them, not to where the process was started."""
+    if not isinstance(data, dict):
+        return
+    for name, info in model.model_fields.items():
+        value = data.get(name)
+        inner = inner_model(info)
+        if inner is not None:
+            for entry in value if isinstance(value, list) else [value]:
+                _anchor(entry, inner, base)
+        elif isinstance(value, str) and any(isinstance(mark, FileUrl) for mark in _marks(info)):
+            data[name] = SQLITE_FILE.sub(lambda match: _anchored_url(match, base), value, count=1)
+        elif isinstance(value, str) and Path in (info.annotation, *get_args(info.annotation)):
+            data[name] = str(base / value)
+
+
+def _anchored_url(match: re.Match[str], base: Path) -> str:
+    scheme = match[0].partition("://")[0]
+    return f"{scheme}:///{base / match['path']}{match['options'] or ''}"
+
+
+def _marks(info: FieldInfo) -> Iterable[Any]:
+    return info.metadata
+
+
+def inner_model(info: FieldInfo) -> type[BaseModel] | None:
+    for kind in (info.annotation, *get_args(info.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def _read_secrets(layers: _Layers, data: object, model: type[BaseModel], path: Location) -> None:
+    """Put what `x_file` names in the place of `x`."""
+    if not isinstance(data, dict):
+        return
+    for name, info in model.model_fields.items():
+        inner, value = inner_model(info), data.get(name)
+        if inner is not None and isinstance(value, list):
+            for index, entry in enumerate(value):
+                _read_secrets(layers, entry, inner, (*path, name, index))
+        elif inner is not None:
+            _read_secrets(layers, value, inner, (*path, name))
+        elif name.endswith(FILE_SUFFIX) and value is not None:
+            _read_secret(layers, data, name, (*path, name))
+
+
+def _read_secret(layers: _Layers, data: dict[str, Any], name: str, location: Location) -> None:
+    secret = name.removesuffix(FILE_SUFFIX)
+    if secret in data:
+        layers.fault(location, f"{secret} is set too; keep one of the two")
+        return
+    try:
+        data[secret] = Path(data[name]).read_text(encoding="utf-8").strip()
+    except (OSError, TypeError, ValueError):
+        layers.fault(location, f"expected a readable text file that holds {secret}")
+
+
+# ---- faults
+
+
+def _validated(layers: _Layers) -> Settings | None:
+    data = layers.data
+    for name in Settings.model_fields:
+        data.setdefault(name, [] if name in LISTS else {})
+    _read_secrets(layers, data, Settings, ())
+    told = {fault.key.removesuffix(FILE_SUFFIX) for fault in layers.faults}
+    try:
+        settings: Settings | None = Settings(**data)
+    except ValidationError as error:
+        settings = None
+        details = error.errors(include_url=False, include_input=False)
+        for detail in details:
+            if not _follows_from_another(detail["type"], detail["loc"], told, [other["loc"] for other in details]):
+                layers.fault(detail["loc"], _expected(detail["type"], detail["msg"], detail["loc"]))
+    for location, expected in _clashes(data):
+        layers.fault(location, expected)
+    return None if layers.faults else settings
+
+
+def _follows_from_another(kind: str, location: Location, told: set[str], others: list[Location]) -> bool:
+    """A secret is missing because its file is not readable, a list too short because its entries are wrong."""
+    if kind == "missing":
+        return _dotted(location) in told
+    return kind == "too_short" and any(
+        len(other) > len(location) and other[: len(location)] == location for other in others
+    )
+
+
+def _expected(kind: str, message: str, location: Location) -> str:
+    info, siblings = _described(location)
+    if kind == "missing":
+        secret = f" (or set {location[-1]}{FILE_SUFFIX})" if f"{location[-1]}{FILE_SUFFIX}" in siblings else ""
+        return f"is missing{secret}. {info.description if info and info.description else ''}".rstrip()
+    if kind == "extra_forbidden":
+        return _unknown(str(location[-1]), siblings)
+    return message.replace("Input should be", "expected").replace("Input should", "should")
+
+
+def _described(location: Location) -> tuple[FieldInfo | None, Mapping[str, FieldInfo]]:
+    """The field a location means, and the fields beside it."""
+    model: type[BaseModel] | None = Settings
+    info: FieldInfo | None = None
+    siblings: Mapping[str, FieldInfo] = Settings.model_fields
+    for word in location:
+        if isinstance(word, int) or model is None:
+            continue
+        siblings = model.model_fields
+        info = siblings.get(word)
+        model = inner_model(info) if info is not None else None
+    return info, siblings
+
+
+def _unknown(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known here: {', '.join(known)}"
+
+
+def _clashes(data: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    """What no key can see by itself."""
+    for section in LISTS:
+        seen: set[object] = set()
+        for index, entry in enumerate(data[section] if isinstance(data[section], list) else []):
+            name = entry.get("name") if isinstance(entry, dict) else None
+            if isinstance(name, str) and name in seen:
+                yield (section, index, "name"), f"{name!r} is taken by another [[{section}]]"
+            seen.add(name if isinstance(name, str) else None)
+    lookup = data["lookup"] if isinstance(data["lookup"], dict) else {}
+    fresh, stale = lookup.get("fresh_s"), lookup.get("stale_s")
+    if isinstance(fresh, int | float) and isinstance(stale, int | float) and stale < fresh:
+        yield ("lookup", "stale_s"), "expected at least lookup.fresh_s"
+
+
+def _dotted(location: Location) -> str:
+    """`sms[0].port`, as an operator would say it."""
+    words = (f"[{word}]" if isinstance(word, int) else f".{word}" for word in location)
+    return "".join(words).removeprefix(".")

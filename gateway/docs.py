@@ -1,0 +1,177 @@
+"""The pages of docs/ that are printed from the code, so that they cannot go stale: `tracuu docs` writes them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+import gateway
+from gateway.configuration import CONFIG_DIRECTORY, LISTS, inner_model
+from gateway.exit_codes import MEANINGS
+from gateway.log_actions import LOG_ACTIONS
+from gateway.metrics import COUNTED, PREFIX, READ, RISING
+from gateway.settings import Settings
+from gateway.source_scan import listed_routes
+
+ROOT = Path(gateway.__file__).parent.parent
+NOTE = "<!-- Printed by `tracuu docs`; edit the code, not this page. -->"
+
+
+def pages(command: click.Group) -> dict[str, str]:
+    """File name -> text of every printed page."""
+    return {
+        "settings.md": _page("Settings", _settings()),
+        "commands.md": _page("Commands", _commands(command)),
+        "metrics.md": _page("Metrics", _metrics()),
+        "log-actions.md": _page("Log actions", _log_actions()),
+        "routes.md": _page("Routes", _routes()),
+    }
+
+
+def write_docs(directory: Path, command: click.Group) -> list[Path]:
+    """Write the pages; returns their paths."""
+    directory.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, text in pages(command).items():
+        path = directory / name
+        path.write_text(text, encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def _page(title: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"# {title}", "", NOTE, "", *lines, ""])
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield _row(heads)
+    yield _row(["---"] * len(heads))
+    yield from (_row(row) for row in rows)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+# ---- settings
+
+
+def _settings() -> Iterator[str]:
+    yield (
+        "Layers, the later one wins: the defaults below, `config/default.toml`, your TOML file (`--config` or "
+        "`TRACUU_CONFIG`), environment variables `TRACUU_<SECTION>__<KEY>`. An entry of a list is reached by its "
+        "name: `TRACUU_SMS__VIETTEL__PASSWORD`. Lists are written as JSON in a variable. Relative paths are relative "
+        "to the TOML file that names them. A secret `x` may stand in a file of its own, named by `x_file`. "
+        "`tracuu check-config` names every fault at once."
+    )
+    shipped = tomllib.loads((CONFIG_DIRECTORY / "default.toml").read_text(encoding="utf-8"))
+    for name, info in Settings.model_fields.items():
+        model = inner_model(info)
+        if model is not None:
+            yield from _section(f"[[{name}]]" if name in LISTS else f"[{name}]", name, model, shipped.get(name, {}))
+
+
+def _section(heading: str, path: str, model: type[BaseModel], shipped: dict[str, Any]) -> Iterator[str]:
+    yield from ("", f"## {heading}", "", model.__doc__ or "")
+    nested = {name: inner for name, info in model.model_fields.items() if (inner := _table_of_its_own(info))}
+    plain = [(name, info) for name, info in model.model_fields.items() if name not in nested]
+    if plain:
+        yield ""
+        yield from _table(
+            ("key", "default", "meaning"),
+            [(f"`{name}`", _default(info, shipped.get(name)), info.description or "") for name, info in plain],
+        )
+    for name, inner in nested.items():
+        yield from _section(f"[{path}.{name}]", f"{path}.{name}", inner, shipped.get(name, {}))
+
+
+def _table_of_its_own(info: FieldInfo) -> type[BaseModel] | None:
+    inner = inner_model(info)
+    return inner if inner is info.annotation else None
+
+
+def _default(info: FieldInfo, shipped: object) -> str:
+    if shipped is not None:
+        return f"`{_as_toml(shipped)}` of `config/`"
+    value = info.get_default(call_default_factory=True, validated_data={})
+    if value is PydanticUndefined:
+        return "required"
+    if value is None or value in ((), frozenset(), ""):
+        return "none"
+    return f"`{_as_toml(value)}`"
+
+
+def _as_toml(value: Any) -> str:  # noqa: ANN401  # whatever a setting holds
+    if isinstance(value, SecretStr):  # a default is no secret
+        return f'"{value.get_secret_value()}"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, BaseModel):
+        return "{ " + ", ".join(f"{name} = {_as_toml(inner)}" for name, inner in value) + " }"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_as_toml(inner) for inner in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+# ---- commands
+
+
+def _commands(command: click.Group) -> Iterator[str]:
+    yield "The command is `tracuu`; from a checkout that is not installed, `.venv/bin/python -m gateway` is the same."
+    for name, sub in sorted(command.commands.items()):
+        yield from ("", f"## tracuu {name}", "", sub.help or "", "")
+        yield from _table(
+            ("option", "variable", "meaning"), [_option(p) for p in sub.params if isinstance(p, click.Option)]
+        )
+    yield from ("", "## Exit codes", "")
+    yield from _table(("code", "meaning"), [(str(int(code)), meaning) for code, meaning in MEANINGS.items()])
+
+
+def _option(option: click.Option) -> tuple[str, str, str]:
+    names = ", ".join(f"`{name}`" for name in option.opts)
+    return names, f"`{option.envvar}`" if option.envvar else "", option.help or ""
+
+
+# ---- metrics, log actions, routes
+
+
+def _metrics() -> Iterator[str]:
+    yield "The operations listener answers them at `/metrics`. Counters end in `_total`."
+    yield ""
+    rows = [(figure, figure.kind) for figure in COUNTED]
+    rows += [(figure, "counter" if figure.name in RISING else "gauge") for figure in READ]
+    yield from _table(
+        ("metric", "kind", "labels", "meaning"),
+        [
+            (
+                f"`{PREFIX}{figure.name}{'_total' if kind == 'counter' else ''}`",
+                kind,
+                ", ".join(f"`{label}`" for label in figure.labels),
+                figure.meaning,
+            )
+            for figure, kind in rows
+        ],
+    )
+
+
+def _log_actions() -> Iterator[str]:
+    yield "One JSON object a line; `action` is one of these. No line holds a telephone number, a name or a text."
+    yield ""
+    yield from _table(("action", "meaning"), [(f"`{name}`", meaning) for name, meaning in sorted(LOG_ACTIONS.items())])
+
+
+def _routes() -> Iterator[str]:
+    yield "What each package serves. `gateway` answers on the operations listener, and `/healthz` on the public one too."
+    yield ""
+    rows = {(route.package, route.method, route.path): route.summary for route in listed_routes(ROOT)}
+    yield from _table(
+        ("package", "method", "path", "answers"),
+        [(f"`{package}`", method, f"`{path}`", summary) for (package, method, path), summary in sorted(rows.items())],
+    )

@@ -1,0 +1,51 @@
+"""Every action a log line can name, and what an operator should read from it; docs/log-actions.md is printed from here.
+
+A test reads the source and fails when an action is logged that is not here, or is here and never logged.
+"""
+
+from __future__ import annotations
+
+LOG_ACTIONS: dict[str, str] = {
+    "cache.away": "Redis does not answer; every look-up is a miss until it is back.",
+    "cache.back": "Redis answers again.",
+    "cache.entry_unreadable": "A cached answer could not be read and counts as a miss.",
+    "http.check_failed": "A readiness check failed in a way nobody foresaw; the line says how.",
+    "http.failed": "A request was answered 500 because of a bug; the route is named, not what was asked.",
+    "http.listening": "A listener is open.",
+    "journal.read_back_failed": "After a commit of unknown outcome the store could not be read; it is tried again.",
+    "journal.take_over_failed": "Open messages of a process that is gone could not be taken over yet.",
+    "journal.taken_over": "Messages and rows of a process that is gone are ours now.",
+    "journal.unavailable": "The store wrote nothing; nothing was acknowledged, the other side sends again.",
+    "journal.uncertain": "The outcome of a commit is not known; it is read back before anything is acknowledged.",
+    "library.spoke": "A library warned or failed; its name and words follow.",
+    "message.decide_failed": "A message broke a rule of ours (a bug); its neighbours are decided one by one.",
+    "message.finish_failed": "An answer failed (a bug); the citizen is told to try later.",
+    "message.not_decided": "The store is away, so messages were handed back to be sent again.",
+    "outbox.claim_failed": "Waiting messages could not be claimed; it is tried again.",
+    "outbox.send_failed": "A channel failed as a whole (a bug); its messages have an unknown outcome.",
+    "part.crashed": "A part of the process failed; what follows depends on its policy.",
+    "part.ended": "A part of the process ended by itself, which it should not.",
+    "part.refused": "The other side refused our name or password; that part stays down until a restart.",
+    "part.restarting": "A part that failed runs again after a pause.",
+    "part.started": "A part of the process has started.",
+    "part.stop_cut_short": "A part did not finish in time and was cut off.",
+    "part.stop_failed": "A part failed while it was stopped.",
+    "part.stopped": "A part of the process has stopped.",
+    "process.ended": "The process ends; with its exit code.",
+    "process.ready": "Every part has started.",
+    "process.stop_asked": "SIGTERM or SIGINT came; what is under way is finished.",
+    "sms.command_unknown": "The SMSC sent a command SMPP 3.4 does not know; it was answered generic_nack.",
+    "sms.nacked": "The SMSC could not make sense of a PDU of ours.",
+    "sms.notified": "The SMSC sent something that needs no answer.",
+    "sms.pdu_refused": "A PDU that could not be read was refused.",
+    "sms.submits_unanswered": "Segments were not answered in time; their outcome is unknown.",
+    "sms.throttled": "The SMSC said it is too much; the account pauses.",
+    "sms.unbind_asked": "The SMSC says goodbye; we bind again.",
+    "source.adapter_failed": "Reading a one-stop system failed because of a bug; citizens are told to try later.",
+    "source.back": "A one-stop system answers again.",
+    "source.code_twice": "A one-stop system holds one code twice; the row that moved last is told.",
+    "source.date_unreadable": "A date of a one-stop system does not have the form its mapping says.",
+    "source.misread": "A one-stop system answered something its mapping does not allow.",
+    "source.status_unmapped": "Alarm: a state the mapping does not know; citizens are told to ask the agency.",
+    "source.unavailable": "A one-stop system is away, slow or refusing.",
+}

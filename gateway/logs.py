@@ -1,0 +1,153 @@
+"""Logs: one action a line, as a verb of something (`sms.bound`), with ids; never a number, a name or a text.
+
+Privacy does not hang on every caller's care: the last step before writing takes out fields that hold a person's words
+or number, masks whatever looks like a telephone number in any other, and shows of unknown objects only their type.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+
+REDACTED = "[redacted]"
+PERSONAL = frozenset(
+    [
+        "text",
+        "texts",
+        "body",
+        "message_text",
+        "short_message",
+        "raw",
+        "content",
+        "words",
+        "payload",
+        "question",
+        "feedback",
+        "sender",
+        "recipient",
+        "address",
+        "addresses",
+        "source_addr",
+        "destination_addr",
+        "msisdn",
+        "phone",
+        "phones",
+        "telephone",
+        "number",
+        "applicant",
+        "name_of_applicant",
+        "full_name",
+        "person",
+        "people",
+        "owner_name",
+        "identity_number",
+        "password",
+        "secret",
+        "token",
+        "authorization",
+        "cookie",
+        "url",
+        "query",
+    ]
+)
+# A telephone number as people and machines write it. Not inside a dossier code (H51.18-210817-0005), which is an id.
+NUMBER = re.compile(
+    r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][.\-])"  # not in the middle of a code
+    r"(?:\+\d(?:[ .\-]?\d){7,13}|(?:0|84)(?:[ .\-]?\d){8,10})"
+    r"(?![0-9A-Za-z])"
+)
+NUMBER_AS_INTEGER = re.compile(r"84\d{9,10}")
+DEEPEST = 4
+
+Event = MutableMapping[str, Any]
+
+
+def redact(_: object, __: str, event: Event) -> Event:
+    """The structlog step that takes personal data out; the action itself is a literal and stays."""
+    for key, value in event.items():
+        if key in PERSONAL:
+            event[key] = REDACTED
+        elif key != "event" or not isinstance(value, str):
+            event[key] = masked(value)
+        else:
+            event[key] = NUMBER.sub(REDACTED, value)
+    return event
+
+
+def masked(value: object, depth: int = 0) -> object:
+    """A value as it may be logged."""
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, enum.Enum):
+        return masked(value.value, depth + 1)
+    if isinstance(value, int):
+        return REDACTED if NUMBER_AS_INTEGER.fullmatch(str(value)) else value
+    if isinstance(value, str | Path):
+        return NUMBER.sub(REDACTED, str(value))
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return _masked_collection(value, depth)
+
+
+def _masked_collection(value: object, depth: int) -> object:
+    if depth < DEEPEST and isinstance(value, Mapping):
+        return {str(key): REDACTED if key in PERSONAL else masked(inner, depth + 1) for key, inner in value.items()}
+    if depth < DEEPEST and isinstance(value, list | tuple | set | frozenset):
+        return [masked(inner, depth + 1) for inner in value]
+    return f"<{type(value).__name__}>"  # its repr could say anything
+
+
+class _LibraryLogs(logging.Handler):
+    """What libraries say through the standard library's logging, as one action of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        level = record.levelno if record.levelno in (logging.WARNING, logging.ERROR, logging.CRITICAL) else logging.INFO
+        log.log(level, "library.spoke", library=record.name, said=record.getMessage(), exc_info=record.exc_info)
+
+
+def configure_logs(level: str, layout: str, stream: TextIO | None = None) -> None:
+    """Set the process's logs up, once, from the command line; `stream` is standard error unless given.
+
+    `level` and `layout` are `logs.level` and `logs.format` of the settings.
+    """
+    stream = stream or sys.stderr
+    lowest = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+            redact,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *_renderers(layout, stream),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(lowest),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers = [_LibraryLogs()]
+    root.setLevel(max(lowest, logging.WARNING))
+
+
+def _renderers(layout: str, stream: TextIO) -> list[structlog.typing.Processor]:
+    if layout == "json":
+        return [structlog.processors.EventRenamer("action"), structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [_flat_exception, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+
+
+def _flat_exception(_: object, __: str, event: Event) -> Event:
+    """For people: the last error in one line instead of the whole tree."""
+    trees = event.pop("exception", None)
+    if isinstance(trees, list) and trees:
+        event["exception"] = "  ".join(f"{tree.get('exc_type')}: {tree.get('exc_value')}" for tree in trees)
+    return event

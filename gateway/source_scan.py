@@ -1,0 +1,112 @@
+"""Reads our own source, without importing it, for what the documents list: log actions and HTTP routes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGES = ("adapters", "channels", "conversation", "domain", "gateway", "lookup", "notifications")
+LOG_METHODS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
+LOGGERS = frozenset({"log", "_log"})
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedAction:
+    """An action some line logs. `name` ends in `*` where a line makes the rest up: `source.*`."""
+
+    name: str
+    place: str  # file:line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedRoute:
+    """A route some line declares."""
+
+    method: str
+    path: str
+    summary: str
+    package: str
+
+
+def logged_actions(root: Path) -> list[LoggedAction]:
+    """Every action logged by the packages below `root`."""
+    return [action for path, tree in _sources(root) for action in _actions(path.relative_to(root), tree)]
+
+
+def listed_routes(root: Path) -> list[ListedRoute]:
+    """Every `RouteDef(method=..., path=..., summary=...)` below `root`, by path.
+
+    Raises:
+        ValueError: one of the three is not written out.
+    """
+    found = [route for path, tree in _sources(root) for route in _routes(path.relative_to(root), tree)]
+    return sorted(found, key=lambda route: (route.path, route.method, route.package))
+
+
+def _sources(root: Path) -> Iterator[tuple[Path, ast.Module]]:
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _actions(path: Path, tree: ast.Module) -> Iterator[LoggedAction]:
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and _is_logging(call.func):
+            arguments = call.args[1:2] if _method(call.func) == "log" else call.args[:1]
+            for argument in arguments:
+                for name in _texts(argument, tree):
+                    yield LoggedAction(name=name, place=f"{path}:{call.lineno}")
+
+
+def _is_logging(function: ast.expr) -> bool:
+    if not isinstance(function, ast.Attribute) or function.attr not in LOG_METHODS | {"log"}:
+        return False
+    owner = function.value
+    name = owner.id if isinstance(owner, ast.Name) else owner.attr if isinstance(owner, ast.Attribute) else ""
+    return name in LOGGERS
+
+
+def _method(function: ast.expr) -> str:
+    return function.attr if isinstance(function, ast.Attribute) else ""
+
+
+def _texts(node: ast.expr, tree: ast.Module) -> Iterator[str]:
+    """The texts an expression can be, as far as the source says."""
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.JoinedStr(values=[ast.Constant(value=str(beginning)), *_]):
+            yield beginning + ANY
+        case ast.IfExp(body=body, orelse=otherwise):
+            yield from _texts(body, tree)
+            yield from _texts(otherwise, tree)
+        case ast.Name(id=name):
+            assigned = [
+                text
+                for statement in ast.walk(tree)
+                if isinstance(statement, ast.Assign)
+                and any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
+                for text in _texts(statement.value, tree)
+            ]
+            yield from assigned or [ANY]
+        case _:
+            yield ANY
+
+
+def _routes(path: Path, tree: ast.Module) -> Iterator[ListedRoute]:
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "RouteDef":
+            told = {
+                keyword.arg: keyword.value.value
+                for keyword in call.keywords
+                if isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str)
+            }
+            try:
+                method, address, summary = told["method"], told["path"], told["summary"]
+            except KeyError as error:
+                raise ValueError(f"{path}:{call.lineno}: {error} of a RouteDef is not written out") from error
+            package = ".".join(path.parts[:2]) if len(path.parts) > 2 else path.parts[0]  # noqa: PLR2004
+            yield ListedRoute(method=method, path=address, summary=summary, package=package)

@@ -1,0 +1,139 @@
+"""Many askers, few reads: whatever is asked while reads are under way is read together by the next one.
+
+A read leaves at the end of the loop turn in which it was asked for, as long as fewer than `in_flight` are under way;
+otherwise the keys wait and leave together when one lands. No timer: an idle batcher adds one loop turn, a busy one
+never makes a read smaller than it has to be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class _Asker(Generic[K, V]):
+    """One call of `get`: one future, however many keys it waits for."""
+
+    __slots__ = ("future", "missing", "values")
+
+    def __init__(self, future: asyncio.Future[None], missing: int) -> None:
+        self.future = future
+        self.missing = missing
+        self.values: dict[K, V] = {}
+
+    def land(self, key: K, values: Mapping[K, V]) -> None:
+        if key in values:
+            self.values[key] = values[key]
+        self.missing -= 1
+        if not self.missing and not self.future.done():
+            self.future.set_result(None)
+
+    def fail(self, failure: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(failure)
+
+
+class Batcher(Generic[K, V]):
+    """Collects keys and reads them with `read`, which answers for the keys it knows.
+
+    One flight per key: whoever asks for a key that is already on its way joins that flight. A flight belongs to nobody,
+    so an asker who is cancelled takes nothing away from the others.
+    """
+
+    def __init__(
+        self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], *, in_flight: int = 2, largest: int = 200
+    ) -> None:
+        """At most `in_flight` reads at a time, of at most `largest` keys each."""
+        if in_flight < 1 or largest < 1:
+            raise ValueError("in_flight and largest are at least 1")
+        self._read = read
+        self._in_flight = in_flight
+        self._largest = largest
+        self._askers: dict[K, list[_Asker[K, V]]] = {}  # keys that can be joined: waiting or on their way
+        self._waiting: dict[K, list[_Asker[K, V]]] = {}  # the same lists, of keys that have not left yet
+        self._flights: set[asyncio.Task[None]] = set()
+        self._called = False  # a take-off is due at the end of this loop turn
+
+    async def get(self, keys: Iterable[K]) -> dict[K, V]:
+        """What the read knows of these; other keys are absent.
+
+        Raises:
+            Exception: whatever the read of one of these keys raised.
+        """
+        distinct = dict.fromkeys(keys)
+        if not distinct:
+            return {}
+        loop = asyncio.get_running_loop()
+        asker: _Asker[K, V] = _Asker(loop.create_future(), len(distinct))
+        for key in distinct:
+            self._join(key, asker)
+        if self._waiting and not self._called and len(self._flights) < self._in_flight:
+            self._called = True
+            loop.call_soon(self._take_off)
+        await asker.future
+        return asker.values
+
+    def forget(self, keys: Iterable[K]) -> None:
+        """Do not let anybody join a read of these that has already left: what it brings may be out of date."""
+        for key in keys:
+            if key not in self._waiting:
+                self._askers.pop(key, None)
+
+    async def close(self) -> None:
+        """Cancel the reads under way, and with them their askers."""
+        flights = list(self._flights)
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _join(self, key: K, asker: _Asker[K, V]) -> None:
+        askers = self._askers.get(key)
+        if askers is None:
+            self._askers[key] = self._waiting[key] = [asker]
+        else:
+            askers.append(asker)
+
+    def _take_off(self) -> None:
+        self._called = False
+        while self._waiting and len(self._flights) < self._in_flight:
+            batch = self._next_batch()
+            flight = asyncio.get_running_loop().create_task(self._fly(batch))
+            self._flights.add(flight)
+            flight.add_done_callback(self._landed)
+
+    def _next_batch(self) -> dict[K, list[_Asker[K, V]]]:
+        if len(self._waiting) <= self._largest:
+            batch, self._waiting = self._waiting, {}
+            return batch
+        return {key: self._waiting.pop(key) for key in list(islice(self._waiting, self._largest))}
+
+    async def _fly(self, batch: dict[K, list[_Asker[K, V]]]) -> None:
+        try:
+            values = await self._read(list(batch))
+        except asyncio.CancelledError:
+            for _, asker in self._arrivals(batch):
+                asker.future.cancel()
+            raise
+        except Exception as failure:  # noqa: BLE001 - it is raised again where the keys were asked for
+            for _, asker in self._arrivals(batch):
+                asker.fail(failure)
+        else:
+            for key, asker in self._arrivals(batch):
+                asker.land(key, values)
+
+    def _arrivals(self, batch: dict[K, list[_Asker[K, V]]]) -> Iterable[tuple[K, _Asker[K, V]]]:
+        """Close the flight's keys to joiners, then name everybody who waits for them."""
+        for key, askers in batch.items():
+            if self._askers.get(key) is askers:
+                del self._askers[key]
+            for asker in askers:
+                yield key, asker
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        self._take_off()

@@ -1,0 +1,225 @@
+"""The stores the contract suites run on, how to hurt each of them, and messages to put into them."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import NullPool, create_engine, select
+
+from adapters.store.migrate import sqlite_url
+from adapters.store.plan import Rules
+from adapters.store.sqlite import SqliteSettings, SqliteStore
+from adapters.store.tables import metadata
+from conversation.ports import Acknowledgement, Decision, Exchange, JournalBatch, Person
+from conversation.redelivery import is_redelivery
+from domain.answers import Outcome
+from domain.ids import IdSequence
+from domain.message import Address, Category, InboundMessage, OutboundMessage, SegmentResult, SendResult, SendStatus
+from notifications.retry import after_send
+
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+LEASE = timedelta(seconds=60)
+RULES = Rules(is_redelivery=is_redelivery, after_send=after_send)
+ACCOUNT = "smsc-1"
+SENDER = Address("sms", "84912345678")
+SHORT_CODE = Address("sms", "8079")
+
+Store = SqliteStore  # the PostgreSQL store joins here
+
+
+class FakeClock:
+    """Stands still until told to move."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> datetime:
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+
+class StoreKit(ABC):
+    """One kind of store in a database of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = FakeClock()
+        self._owners = itertools.count(1001)
+        self._ids = IdSequence(1)
+
+    def new_id(self) -> int:
+        return self._ids.next(round(self.clock.now.timestamp() * 1000))
+
+    @abstractmethod
+    async def open(self) -> Store:
+        """A process starts: a store with an owner of its own."""
+
+    @abstractmethod
+    async def crash(self, store: Store) -> None:
+        """Its process dies without a word, and long enough ago for its leases to have run out."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close what the test left open."""
+
+    @abstractmethod
+    def locked(self) -> Any:
+        """While this context lasts, nobody else can write."""
+
+    @abstractmethod
+    def commit_breaks(self, store: Store) -> Any:
+        """While this context lasts, COMMIT itself fails."""
+
+    @abstractmethod
+    async def rows(self, table: str) -> Sequence[Mapping[str, Any]]:
+        """What the table holds, in the order of its primary key."""
+
+    async def row(self, table: str, identifier: int) -> Mapping[str, Any]:
+        return next(row for row in await self.rows(table) if row["id"] == identifier)
+
+    def message(self, text: str = "H51.18-210817-0005", **changes: Any) -> InboundMessage:
+        """A text message; `identity` follows from its text and sender unless given."""
+        sender = changes.get("sender", SENDER)
+        values = {
+            "id": self.new_id(),
+            "channel": "sms",
+            "account": ACCOUNT,
+            "sender": sender,
+            "recipient": SHORT_CODE,
+            "text": text,
+            "received_at": self.clock.now,
+            "identity": f"sha of {sender.urn} {text}",
+            "session": "smsc-1/1",
+        }
+        return InboundMessage(**{**values, **changes})
+
+    def exchange(
+        self, text: str = "H51.18-210817-0005", *, handed_over: bool = False, **changes: Any
+    ) -> Exchange:
+        """A message with its answer."""
+        return self.decided(self.message(text, **changes), handed_over=handed_over)
+
+    def decided(self, message: InboundMessage, *, handed_over: bool = False, **changes: Any) -> Exchange:
+        values = {"inquiry": "look_up", "outcome": Outcome.FOUND, "text": "Ho so dang xu ly", "dossier_code": "C-1"}
+        return Exchange(
+            message=message,
+            decision=Decision(**{**values, **changes}),
+            reply=self.reply(message),
+            handed_over=handed_over,
+        )
+
+    def silent(self, text: str, *, person: Person | None = None, muted: bool = False) -> Exchange:
+        return Exchange(message=self.message(text), decision=Decision(inquiry="thanks", person=person, muted=muted))
+
+    def reply(self, message: InboundMessage, valid_for: float = 3600) -> OutboundMessage:
+        return OutboundMessage(
+            id=self.new_id(),
+            channel=message.channel,
+            account=message.account,
+            category=Category.REPLY,
+            recipient=message.sender,
+            sender=message.recipient,
+            text="Ho so dang xu ly",
+            created_at=self.clock.now,
+            expires_at=self.clock.now + timedelta(seconds=valid_for),
+            inbound_id=message.id,
+        )
+
+    def acknowledged(self, *exchanges: Exchange, durable: bool = True) -> JournalBatch:
+        return JournalBatch(
+            acknowledgements=[
+                Acknowledgement(inbound_id=e.message.id, at=self.clock.now, durable=durable) for e in exchanges
+            ]
+        )
+
+
+class SqliteKit(StoreKit):
+    """SQLite in a file; a crash only lets go of the file, as the kernel would."""
+
+    name = "sqlite"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.path = folder / "store.db"
+        self._opened: list[SqliteStore] = []
+
+    async def open(self) -> SqliteStore:
+        store = self.make()
+        await store.open()
+        self._opened.append(store)
+        return store
+
+    def make(self) -> SqliteStore:
+        return SqliteStore(
+            self.path,
+            owner=next(self._owners),
+            clock=self.clock,
+            rules=RULES,
+            settings=SqliteSettings(busy_timeout=0.05, lease=LEASE),
+        )
+
+    async def crash(self, store: SqliteStore) -> None:
+        store._process_number = None
+        await store._disconnect()
+        self.clock.advance(LEASE.total_seconds() + 1)
+
+    async def close(self) -> None:
+        for store in self._opened:
+            await store.close()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        connection = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+
+    @asynccontextmanager
+    async def commit_breaks(self, store: SqliteStore) -> AsyncIterator[None]:
+        def refuse(action: int, operation: str | None, *_: str | None) -> int:
+            is_commit = action == sqlite3.SQLITE_TRANSACTION and operation == "COMMIT"
+            return sqlite3.SQLITE_DENY if is_commit else sqlite3.SQLITE_OK
+
+        await self.on_driver(store, lambda driver: driver.set_authorizer(refuse))
+        try:
+            yield
+        finally:
+            await self.on_driver(store, lambda driver: driver.set_authorizer(None))
+
+    async def on_driver(self, store: SqliteStore, act: Any) -> Any:
+        """Do something with the writer's own sqlite3 connection, in its thread."""
+        return await store._writer.run(lambda connection: act(connection.connection.dbapi_connection))
+
+    async def rows(self, table: str) -> Sequence[Mapping[str, Any]]:
+        engine = create_engine(sqlite_url(self.path), poolclass=NullPool)
+        definition = metadata.tables[table]
+        with engine.connect() as connection:
+            found = connection.execute(select(definition).order_by(*definition.primary_key.columns))
+            return [dict(row) for row in found.mappings()]
+
+
+STORES = (SqliteKit,)
+
+
+def sent(message: OutboundMessage, status: SendStatus = SendStatus.ACCEPTED, **changes: Any) -> SendResult:
+    return SendResult(message_id=message.id, status=status, **changes)
+
+
+def segments(*external_ids: str) -> Sequence[SegmentResult]:
+    return [
+        SegmentResult(segment=number, segments=len(external_ids), external_id=external_id)
+        for number, external_id in enumerate(external_ids, 1)
+    ]

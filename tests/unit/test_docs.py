@@ -1,0 +1,75 @@
+"""The documents cannot go stale: what is printed from the code is compared with the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.cli import cli
+from gateway.docs import pages
+from gateway.settings import Settings
+from gateway.source_scan import listed_routes, logged_actions
+
+ROOT = Path(__file__).parent.parent.parent
+PAGES = pages(cli)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_printed_page_is_what_the_code_says(name: str) -> None:
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert written == PAGES[name], "run `make docs`"
+
+
+@pytest.mark.parametrize("section", Settings.model_fields)
+def test_every_section_has_its_heading(section: str) -> None:
+    assert re.search(rf"^## \[\[?{section}\]", PAGES["settings.md"], re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", cli.commands)
+def test_every_command_says_what_it_does(command: str) -> None:
+    assert cli.commands[command].help
+    assert f"## tracuu {command}\n" in PAGES["commands.md"]
+
+
+def test_every_target_of_make_says_what_it_does() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony is not None
+    for target in phony[1].split():
+        assert re.search(rf"^{target}:.* ## .", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("page", sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))), ids=str)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+# ---- what the source scan sees
+
+
+def sources(root: Path, text: str) -> Path:
+    (root / "gateway").mkdir()
+    (root / "gateway" / "x.py").write_text(text, encoding="utf-8")
+    return root
+
+
+def test_an_action_is_found_in_every_shape_it_is_written(tmp_path: Path) -> None:
+    text = """
+name = "d.e" if odd else f"f.{g}"
+log.info("a.b", x=1)
+self._log.bind().info("not seen: no logger of ours")
+self._log.warning("a.c")
+log.error(name)
+log.info(unheard_of)
+math.log(2)
+"""
+    names = sorted(action.name for action in logged_actions(sources(tmp_path, text)))
+    assert names == ["*", "a.b", "a.c", "d.e", "f.*"]
+
+
+def test_a_route_that_is_not_written_out_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"x\.py:1: 'path'"):
+        listed_routes(sources(tmp_path, 'RouteDef(method="GET", path=made_up, handler=h, summary="s")'))

@@ -1,0 +1,85 @@
+"""One person has one number, however it was written; nobody's machine gets a reply."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.sms.numbers import PREFIXES_OF_2018, is_replyable, normalise
+
+INTERNATIONAL = 1
+ALPHANUMERIC = 5
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["0912345678", "84912345678", "+84912345678", "0084912345678", "912345678", "840912345678", "0912 345.678"],
+)
+@pytest.mark.parametrize("ton", [0, INTERNATIONAL, 2])
+def test_every_way_to_write_a_vietnamese_mobile_is_one(written: str, ton: int) -> None:
+    assert normalise(written, ton) == "84912345678"
+
+
+@pytest.mark.parametrize(
+    ("written", "ton", "kept"),
+    [
+        ("66812345678", INTERNATIONAL, "66812345678"),  # Thai, without its plus
+        ("66812345678", 0, "66812345678"),
+        ("+85512345678", 0, "85512345678"),
+        ("352621123456", INTERNATIONAL, "352621123456"),
+        ("35226123", INTERNATIONAL, "35226123"),
+        ("0237 3852 111", 0, "842373852111"),
+        ("8088", 0, "8088"),
+        ("8088", INTERNATIONAL, "8088"),
+        ("1022", 3, "1022"),
+        ("VIETTEL", ALPHANUMERIC, "VIETTEL"),
+        (" DVC-TH ", 0, "DVC-TH"),
+        ("123456", ALPHANUMERIC, "123456"),
+        ("999999999999", 0, "999999999999"),
+        ("", 0, ""),
+    ],
+)
+def test_others_are_kept_as_what_they_are(written: str, ton: int, kept: str) -> None:
+    assert normalise(written, ton) == kept
+
+
+def test_a_foreign_number_of_nine_digits_is_not_taken_for_ours() -> None:
+    assert normalise("352261234", INTERNATIONAL) != "84352261234"
+
+
+@pytest.mark.parametrize(("old", "new"), PREFIXES_OF_2018.items())
+@pytest.mark.parametrize("lead", ["0", "84", "+84", "0084", ""])
+def test_an_eleven_digit_number_is_the_ten_digit_one_of_today(old: str, new: str, lead: str) -> None:
+    assert normalise(f"{lead}{old}7654321") == f"84{new}7654321"
+
+
+def test_all_old_prefixes_lead_to_different_new_ones() -> None:
+    assert len(PREFIXES_OF_2018) == len(set(PREFIXES_OF_2018.values())) == 21
+
+
+@given(st.text(max_size=40), st.integers(0, 255))
+def test_no_address_raises(address: str, ton: int) -> None:
+    normalise(address, ton)
+
+
+@given(st.text(alphabet="+084123579 .-", max_size=16))
+def test_a_normalised_number_stays_as_it_is(written: str) -> None:
+    once = normalise(written)
+    assert normalise(once) == once
+
+
+@pytest.mark.parametrize(
+    "source", ["8088", "1022", "19001", "VIETTEL", "", "84912345678901234", "+84912345678", "８４９１２３４５"]
+)
+def test_services_and_names_get_no_reply(source: str) -> None:
+    assert not is_replyable(source, frozenset())
+
+
+def test_our_own_number_gets_no_reply() -> None:
+    assert not is_replyable("84868088000", frozenset({"8088", "84868088000"}))
+
+
+@pytest.mark.parametrize("source", ["84912345678", "66812345678", "842373852111"])
+def test_a_person_gets_a_reply(source: str) -> None:
+    assert is_replyable(source, frozenset({"8088"}))

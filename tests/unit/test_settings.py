@@ -1,0 +1,313 @@
+"""Settings: every fault named at once with its place, secrets never shown, later layers win."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from domain.errors import SettingsError
+from gateway.configuration import CONFIG_DIRECTORY, load_settings
+from gateway.settings import Settings
+from gateway.toml_lines import key_lines, place_of
+
+NOT_A_NUMBER = "expected a valid integer, unable to parse string as an integer"
+GOOD = """\
+[replies]
+help_phone = "1022"
+
+[[sources]]
+name = "thanh-hoa"
+url = "sqlite+aiosqlite:///onestop.sqlite3"
+mapping = "mapping.toml"
+prefixes = ["H56"]
+
+[[sms]]
+name = "viettel-1"
+host = "smsc.example"
+system_id = "tracuu"
+password = "s3cret"
+short_code = "8100"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir("/")
+    (tmp_path / "mapping.toml").touch()
+    path = tmp_path / "gateway.toml"
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
+def faults(path: Path | None) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    return str(caught.value).splitlines()
+
+
+def rewrite(path: Path, old: str, new: str) -> Path:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return path
+
+
+def test_all_faults_are_told_at_once_with_key_line_and_what_is_expected(config: Path) -> None:
+    rewrite(config, 'host = "smsc.example"\n', "port = 70000\n")
+    rewrite(config, 'help_phone = "1022"', 'help_fone = "1022"\nmax_codes = "many"')
+    told = faults(config)
+    assert told == [
+        f"{config}:1: replies.help_phone: is missing. The number a citizen may call, at most 12 characters; in every help reply.",
+        f"{config}:3: replies.max_codes: {NOT_A_NUMBER}",
+        f"{config}:2: replies.help_fone: unknown key; did you mean help_phone?",
+        f"{config}:11: sms[0].host: is missing. The SMSC's address.",
+        f"{config}:13: sms[0].port: expected less than or equal to 65535",
+    ]
+
+
+def test_without_any_file_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = faults(None)
+    assert any("replies.help_phone: is missing" in line for line in told)
+    assert any("sources" in line and "at least 1 item" in line for line in told)
+
+
+def test_a_file_that_is_not_toml_is_one_line(config: Path) -> None:
+    config.write_text("[replies\n", encoding="utf-8")
+    assert faults(config)[0].startswith(f"{config}: is not TOML: ")
+    assert "line 1" in faults(config)[0]
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    assert faults(tmp_path / "none.toml")[0] == f"{tmp_path / 'none.toml'}: cannot be read: No such file or directory"
+
+
+def test_an_unknown_section_and_an_unknown_variable_are_faults(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACUU_LOG__LEVEL", "debug")
+    rewrite(config, "[replies]", "[sound]\nloud = true\n[replies]")
+    assert faults(config) == [
+        "environment TRACUU_LOG__LEVEL: unknown key; did you mean logs?",
+        f"{config}:1: sound: unknown key; known here: {', '.join(Settings.model_fields)}",
+    ]
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_defaults(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewrite(config, "[replies]", "[logs]\nformat = 'console'\nlevel = 'error'\n[replies]")
+    monkeypatch.setenv("TRACUU_LOGS__LEVEL", "debug")
+    monkeypatch.setenv("TRACUU_LISTEN__PUBLIC__PORT", "0")
+    monkeypatch.setenv("TRACUU_GUARDS__REPLIES_PER_SENDER", '[{"count": 5, "seconds": 60}]')
+    settings = load_settings(config)
+    assert (settings.logs.format, settings.logs.level) == ("console", "debug")
+    assert (settings.listen.public.port, settings.listen.operations.port) == (0, 8082)
+    assert [limit.count for limit in settings.guards.replies_per_sender] == [5]
+
+
+def test_a_variable_reaches_an_account_by_its_name(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rewrite(config, 'password = "s3cret"\n', "")
+    monkeypatch.setenv("TRACUU_SMS__VIETTEL_1__PASSWORD", "12345678")
+    assert load_settings(config).sms[0].password.get_secret_value() == "12345678"
+
+
+def test_a_fault_in_a_variable_names_the_variable(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACUU_SMS__VIETTEL_1__WINDOW", "wide")
+    monkeypatch.setenv("TRACUU_SMS__VIETEL__WINDOW", "1")
+    monkeypatch.setenv("TRACUU_GUARDS__OWN_NUMBERS", "[broken")
+    assert faults(config) == [
+        "environment TRACUU_SMS__VIETEL: sms: there is no [[sms]] of this name",
+        "environment TRACUU_GUARDS__OWN_NUMBERS: guards.own_numbers: expected a valid tuple",
+        f"environment TRACUU_SMS__VIETTEL_1__WINDOW: sms[0].window: {NOT_A_NUMBER}",
+    ]
+
+
+def test_paths_belong_to_the_file_that_names_them(config: Path) -> None:
+    rewrite(config, "[replies]", '[database]\nurl = "sqlite:///data/store.sqlite3"\n[replies]')
+    settings = load_settings(config)
+    assert settings.sources[0].mapping == config.parent / "mapping.toml"
+    assert settings.sources[0].url.get_secret_value() == f"sqlite+aiosqlite:///{config.parent}/onestop.sqlite3"
+    assert settings.database.path == config.parent / "data/store.sqlite3"
+    assert settings.texts.path.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgresql+asyncpg://u:hunter2@h/d", "PostgreSQL comes with a later release"),
+        ("mysql://u:hunter2@h/d", "expected sqlite:///path"),
+        ("sqlite://", "expected sqlite:///path"),
+    ],
+)
+def test_only_sqlite_holds_the_store_in_this_release(
+    config: Path, monkeypatch: pytest.MonkeyPatch, url: str, expected: str
+) -> None:
+    monkeypatch.setenv("TRACUU_DATABASE__URL", url)
+    (told,) = faults(config)
+    assert told.startswith(f"environment TRACUU_DATABASE__URL: database.url: {expected}")
+    assert "hunter2" not in told
+
+
+def test_a_source_names_its_driver(config: Path) -> None:
+    rewrite(config, "sqlite+aiosqlite:///", "mysql://reader:hunter2@")
+    (told,) = faults(config)
+    assert "sources[0].url: expected a URL that names its driver" in told
+    assert "hunter2" not in told
+
+
+def test_a_secret_has_no_default(config: Path) -> None:
+    rewrite(config, 'password = "s3cret"\n', "")
+    (told,) = faults(config)
+    assert told.startswith(f"{config}:10: sms[0].password: is missing (or set password_file)")
+
+
+def test_a_secret_may_stand_in_a_file_of_its_own(config: Path) -> None:
+    rewrite(config, 'password = "s3cret"', 'password_file = "password"')
+    (config.parent / "password").write_text("hidden1\n", encoding="utf-8")
+    assert load_settings(config).sms[0].password.get_secret_value() == "hidden1"
+
+
+def test_an_unreadable_secret_file_is_one_fault(config: Path) -> None:
+    rewrite(config, 'password = "s3cret"', 'password_file = "nowhere"')
+    assert faults(config) == [f"{config}:14: sms[0].password_file: expected a readable text file that holds password"]
+
+
+def test_a_secret_and_its_file_together_are_a_fault(config: Path) -> None:
+    rewrite(config, 'password = "s3cret"', 'password = "s3cret"\npassword_file = "password"')
+    assert faults(config) == [f"{config}:15: sms[0].password_file: password is set too; keep one of the two"]
+
+
+def test_secrets_are_never_shown(config: Path) -> None:
+    rewrite(config, "[replies]", '[redis]\nurl = "redis://:hunter2@localhost/0"\n[replies]')
+    settings = load_settings(config)
+    shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+    assert "s3cret" not in shown
+    assert "hunter2" not in shown
+
+
+def test_a_wrong_secret_is_not_echoed(config: Path) -> None:
+    rewrite(config, "s3cret", "far-too-long-a-password")
+    (told,) = faults(config)
+    assert "sms[0].password" in told
+    assert "far-too-long" not in told
+
+
+def test_a_name_is_given_once(config: Path) -> None:
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text + text[text.index("[[sources]]") :], encoding="utf-8")
+    assert faults(config) == [
+        f"{config}:17: sources[1].name: 'thanh-hoa' is taken by another [[sources]]",
+        f"{config}:23: sms[1].name: 'viettel-1' is taken by another [[sms]]",
+    ]
+
+
+def test_clashes_are_told_together_with_other_faults(config: Path) -> None:
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("1022", "") + text[text.index("[[sms]]") :], encoding="utf-8")
+    told = "\n".join(faults(config))
+    assert "replies.help_phone" in told
+    assert "sms[1].name" in told
+
+
+def test_an_answer_is_usable_at_least_as_long_as_it_is_fresh(config: Path) -> None:
+    rewrite(config, "[replies]", "[lookup]\nfresh_s = 60\nstale_s = 30\n[replies]")
+    assert faults(config) == [f"{config}:3: lookup.stale_s: expected at least lookup.fresh_s"]
+
+
+@pytest.mark.parametrize("value", ["5", "[]", '"text"', "[1, 2]", "[[1]]", "true"])
+@pytest.mark.parametrize("section", ["sms", "sources", "listen", "replies", "texts"])
+def test_a_section_of_the_wrong_shape_is_a_fault_and_no_crash(config: Path, section: str, value: str) -> None:
+    lines = [f"{section} = {value}"]
+    lines += ['replies.help_phone = "1022"'] if section != "replies" else []
+    config.write_text("\n".join(lines), encoding="utf-8")
+    assert faults(config)
+
+
+def test_settings_are_frozen(config: Path) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings(config).logs.level = "debug"
+
+
+def test_the_demo_configuration_is_sound() -> None:
+    settings = load_settings(CONFIG_DIRECTORY / "demo.toml")
+    assert [source.name for source in settings.sources] == ["hoso", "dossier"]
+
+
+def test_the_example_for_production_lacks_only_the_files_it_names(tmp_path: Path) -> None:
+    example = tmp_path / "gateway.toml"
+    example.write_text((CONFIG_DIRECTORY / "production.example.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert {line.split(": ")[1] for line in faults(example)} == {
+        "agencies.path",
+        "sources[0].url_file",
+        "sources[0].mapping",
+        "sms[0].password_file",
+    }
+    for name in ("secrets", "onestop"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "agencies.toml").touch()
+    (tmp_path / "onestop" / "province.toml").touch()
+    (tmp_path / "secrets" / "onestop-url").write_text("mysql+aiomysql://reader:x@host/db", encoding="utf-8")
+    (tmp_path / "secrets" / "smsc-password").write_text("s3cret", encoding="utf-8")
+    assert load_settings(example).sms[0].password.get_secret_value() == "s3cret"
+
+
+def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    yield model
+    for info in model.model_fields.values():
+        for kind in (info.annotation, *getattr(info.annotation, "__args__", ())):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from models(kind)
+
+
+def test_every_setting_says_what_it_means() -> None:
+    for model in models(Settings):
+        assert model.__doc__, model
+        for name, info in model.model_fields.items():
+            assert info.description or model is Settings, f"{model.__name__}.{name}"
+
+
+# ---- lines of a TOML text
+
+
+def test_keys_are_found_behind_multi_line_values() -> None:
+    text = '# c\na = """\n[no]\nb = 1\n"""\nc = [\n  1,\n  # x = 2\n]\n[t."x.y"]\nd.e = 1\n\n[[l]]\n[[l]]\nf = { g = 1 }\n[l.m]\nh = 1\n'
+    assert key_lines(text) == {
+        ("a",): 2,
+        ("c",): 6,
+        ("t", "x.y"): 10,
+        ("t", "x.y", "d"): 11,
+        ("t", "x.y", "d", "e"): 11,
+        ("l", 0): 13,
+        ("l", 1): 14,
+        ("l", 1, "f"): 15,
+        ("l", 1, "f", "g"): 15,
+        ("l", 1, "m"): 16,
+        ("l", 1, "m", "h"): 17,
+    }
+
+
+def test_a_missing_key_is_told_at_its_table() -> None:
+    assert place_of({("t",): 3}, ("t", "x")) == 3
+    assert place_of({("t",): 3}, ("u", "x")) is None
+
+
+KEYS = st.from_regex(r"[a-z]{1,4}", fullmatch=True)
+VALUES = st.one_of(st.integers().map(str), st.sampled_from(["[\n1,\n2]", '"""\n[a]\n"""', "{ z = 1 }", "'#'"]))
+
+
+@given(st.dictionaries(KEYS, st.dictionaries(KEYS, VALUES, max_size=4), max_size=4))
+def test_every_key_of_any_table_has_its_line(tables: dict[str, dict[str, str]]) -> None:
+    lines: list[str] = []
+    expected: dict[tuple[Any, ...], int] = {}
+    for table, values in tables.items():
+        lines += ["", f"[{table}]"]
+        expected[(table,)] = len(lines)
+        for key, value in values.items():
+            expected[(table, key)] = len(lines) + 1
+            lines += f"{key} = {value}".splitlines()
+    found = key_lines("\n".join(lines))
+    assert {place: line for place, line in found.items() if place[-1] != "z" or place in expected} == expected
