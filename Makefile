@@ -66,7 +66,7 @@ $(BIN)/python:
 
 $(VENV)/.runtime: requirements.lock | $(BIN)/python
 	@echo "installing requirements.lock into $(VENV)"
-	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements.lock
+	@$(PIP) install --require-hashes --requirement requirements.lock
 	@touch $@
 
 # The project itself is linked in by hatchling from the lock, so nothing unpinned is fetched.

@@ -17,7 +17,8 @@ from domain import inquiry as wishes
 from domain.answers import DossierAnswer, Outcome
 from domain.calendar import local_day
 from domain.codes import CodeReading, DossierCode, LegacyPattern, read_codes
-from domain.inquiry import Grammar, Inquiry, read_inquiry
+from domain.grammar import Grammar
+from domain.inquiry import Inquiry, read_inquiry
 from domain.message import Address, Capabilities, InboundMessage
 from domain.questions import Question, QuestionAnswer
 from domain.replies import ReplyWriter, Voice

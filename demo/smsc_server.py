@@ -23,6 +23,7 @@ from demo.smsc_tickets import Assembler, MoTicket, Reply, Tickets
 
 # A message refused with one of these is delivered again later; any other refusal ends it.
 TEMPORARY: Final = frozenset({c.RSYSERR, c.RMSGQFUL, c.RTHROTTLED, c.RX_T_APPN})
+PARTING: Final = 1.0  # seconds a connection has to take what is still to be written
 RECORDED: Final = 100_000  # at most so many PDUs are remembered
 
 
@@ -118,7 +119,11 @@ class Smsc:
         """Stop listening and close every connection, without unbind; what is queued stays queued."""
         if self._server is not None:
             self._server.close()
-        await self._end_all(Session.close)
+        try:
+            async with asyncio.timeout(PARTING):
+                await self._end_all(Session.close)
+        except TimeoutError:  # the other side does not read: it gets a reset instead
+            await self._end_all(Session.reset)
 
     # what handsets do
 

@@ -23,7 +23,7 @@ _MAX_PIECES = _MAX_GROUPS + 4
 _SHORT_DATE, _LONG_DATE = 6, 8
 _MIN_SERIAL, MAX_SERIAL = 4, 8
 _MIN_GLUED_WORD = 2  # "DKH51" is a keyword and a code; in "XH51" the code itself is mistyped
-_LONGEST_GLUED_GROUPS = 7
+_LONGEST_OLD_PREFIX = 7
 _PREFIX_SPAN = 24
 _EARLIEST_YEAR = 2000
 
@@ -40,6 +40,7 @@ _LINE_BREAK = re.compile(r" *\n *")
 _GOES_ON = re.compile(r"[.\-_][0-9]")
 _WORD_BEHIND = re.compile(r"[A-Z]+(?:\Z|[0-9]{2})")  # a glued word, or the next code
 _TIGHT_NUMBER_BEFORE = re.compile(r"[0-9][.,\-_]\Z")
+_BROKEN_BEFORE = re.compile(r"[0-9] *\n *\Z")
 _NUMBER_BEFORE = re.compile(rf"([0-9]{{1,12}})({_GAP}{{0,3}})\Z")
 _PHONE = re.compile(r"0[2-9][0-9]{8}(?![0-9])")
 _PRINTED = re.compile(
@@ -54,7 +55,7 @@ _OLD_PREFIXES = (
     ),
     re.compile(rf"()()({_DIGIT}{{2}}|0)({_GAP}{{1,3}})({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"),
     re.compile(rf"({_DIGIT}{{3}})()({_DIGIT}{{2}})()({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"),
-    re.compile(rf"(0{{0,3}})()(0{{0,2}})()({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"),
+    re.compile(rf"(000(?=00)|)()(00|)()({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"),
 )
 
 
@@ -84,24 +85,31 @@ class _Digits(NamedTuple):
     sure: bool  # False: letters that might be digits were left over
 
 
-class _Tail(NamedTuple):
+class _Cut(NamedTuple):
+    """What one piece is: some groups, perhaps the date, perhaps the serial."""
+
     groups: tuple[str, ...]
+    day: str
+    serial: str
+
+
+class _Path(NamedTuple):
+    """How far a code has been read behind its level-1 agency, and what had to be supposed."""
+
+    groups: tuple[str, ...] = ()
+    lost: bool = False  # a separator was lost
+    contrary: bool = False  # a dot where a dash is printed, or a dash for a dot
+    joined: bool = False  # a gap was taken for a slip inside a number
+
+
+class _Tail(NamedTuple):
+    """Everything behind the level-1 agency."""
+
+    path: _Path
     day: str
     serial: str
     end: int
     day_gap: str
-    lost: bool  # a separator was lost
-    contrary: bool  # a dot where a dash is printed, or a dash for a dot
-    joined: bool  # a gap was taken for a slip inside a number
-
-
-class _Path(NamedTuple):
-    """How far a tail has been read."""
-
-    groups: tuple[str, ...] = ()
-    lost: bool = False
-    contrary: bool = False
-    joined: bool = False
 
 
 def real_date(digits: str) -> date | None:
@@ -144,7 +152,7 @@ def _printed_tail(text: str, root: int, latest: date) -> list[_Tail]:
     if match is None or not _is_past(match[2], latest):
         return []
     groups = tuple(match[1].split(".")[1:])
-    return [_Tail(groups, match[2], match[3], match.end(), "-", lost=False, contrary=False, joined=False)]
+    return [_Tail(_Path(groups), match[2], match[3], match.end(), "-")]
 
 
 def _typed_tails(text: str, root: int, latest: date) -> list[_Tail]:
@@ -195,6 +203,8 @@ def _digits_of(piece: _Piece) -> Iterator[_Digits]:
     typed, rest = head[0], piece.typed[head.end() :]
     if not typed.isdigit() and len(typed) < _MIN_SERIAL and piece.gap and piece.gap.isspace():
         return  # "L1" after a space is a word
+    if len(typed) > MAX_SERIAL and 2 * len(_ANY_DIGIT.findall(typed)) < len(typed):
+        return  # parts glued together are believed only where most of them are digits
     stem = typed.rstrip(_LOOK_ALIKES)
     if not rest:
         yield _Digits(typed.translate(_DIGITS), piece.end, whole=True, sure=True)
@@ -203,66 +213,71 @@ def _digits_of(piece: _Piece) -> Iterator[_Digits]:
         yield _Digits(stem.translate(_DIGITS), piece.end - len(behind), whole=False, sure=bool(rest))
 
 
-def _group_cuts(digits: str) -> Iterator[tuple[str, ...]]:
-    """Glued groups: two or three digits each, the last one may have a single digit."""
-    if len(digits) <= _LONGEST_GROUP:
+def _group_cuts(digits: str, most: int) -> Iterator[tuple[str, ...]]:
+    """Glued groups, at most `most`: two or three digits each, the last one may have a single digit."""
+    if most and len(digits) <= _LONGEST_GROUP:
         yield (digits,)
-    for size in (2, _LONGEST_GROUP):
-        if len(digits) > size:
-            for rest in _group_cuts(digits[size:]):
+    for size in (2, _LONGEST_GROUP) if most > 1 else ():
+        if size < len(digits) <= size + _LONGEST_GROUP * (most - 1):
+            for rest in _group_cuts(digits[size:], most - 1):
                 yield (digits[:size], *rest)
 
 
-def _cuts(digits: str, *, groups_too: bool) -> Iterator[tuple[tuple[str, ...], str, str]]:
-    """A number as (groups, date, serial), each part possibly empty, in this order."""
-    for size in range(min(len(digits), _LONGEST_GLUED_GROUPS) + 1 if groups_too else 1):
-        ends = _ends(digits[size:])
+def _cuts(digits: str, most: int, latest: date) -> Iterator[_Cut]:
+    """A number as glued groups (at most `most`), date and serial, each possibly empty, in this order."""
+    for size in range(min(len(digits), _LONGEST_GROUP * most) + 1):
+        ends = _ends(digits[size:], latest)
         if ends:
-            for groups in _group_cuts(digits[:size]) if size else ((),):
+            for groups in _group_cuts(digits[:size], most) if size else ((),):
                 for day, serial in ends:
-                    yield groups, day, serial
+                    yield _Cut(groups, day, serial)
 
 
-def _ends(digits: str) -> list[tuple[str, str]]:
+def _ends(digits: str, latest: date) -> list[tuple[str, str]]:
     """What is left behind the groups, as (date, serial): nothing, a date, or a date with its serial glued on."""
     size = len(digits)
-    if size in (0, _SHORT_DATE, _LONG_DATE):
-        return [(digits, "")]
+    if not size:
+        return [("", "")]
+    if size in (_SHORT_DATE, _LONG_DATE):
+        return [(digits, "")] if _is_past(digits, latest) else []
     return [
         (digits[:length], digits[length:])
         for length in (_SHORT_DATE, _LONG_DATE)
-        if _MIN_SERIAL <= size - length <= MAX_SERIAL
+        if _MIN_SERIAL <= size - length <= MAX_SERIAL and _is_past(digits[:length], latest)
     ]
 
 
-def _piece_cuts(piece: _Piece, digits: str, path: _Path) -> Iterable[tuple[tuple[str, ...], str, str]]:
+def _piece_cuts(piece: _Piece, digits: str, path: _Path, latest: date) -> Iterable[_Cut]:
     """What a piece may be where groups or the date are due. No glued groups begin behind a dash, nor a second time."""
+    most = _MAX_GROUPS - len(path.groups)
     if piece.gap and len(digits) <= _LONGEST_GROUP:
-        return (((digits,), "", ""),)
-    return _cuts(digits, groups_too="-" not in piece.gap and not path.lost)
+        return (_Cut((digits,), "", ""),) if most else ()
+    return _cuts(digits, 0 if path.lost or "-" in piece.gap else most, latest)
 
 
 def _tails(text: str, pieces: list[_Piece], index: int, path: _Path, latest: date) -> Iterator[_Tail]:
     """Groups, date and serial from `pieces[index]` on, in every way that gives a real date."""
     for piece, following, joined in _as_typed_or_joined(pieces, index, path):
         for digits in _digits_of(piece):
-            for groups, day, serial in _piece_cuts(piece, digits.text, path):
-                if len(path.groups) + len(groups) > _MAX_GROUPS or not (digits.whole or serial):
-                    continue
-                step = _Path(
-                    groups=path.groups + groups,
-                    lost=path.lost or not piece.gap or len(groups) > 1 or bool(groups and day) or bool(serial),
-                    contrary=path.contrary or _is_contrary(piece.gap, "." if groups else "-"),
-                    joined=path.joined or joined,
-                )
-                if not day:
+            for cut in _piece_cuts(piece, digits.text, path, latest):
+                step = _step(path, piece, cut, joined=joined)
+                if cut.serial and not _GOES_ON.match(text, digits.end):
+                    yield _Tail(step, cut.day, cut.serial, digits.end, piece.gap)
+                elif digits.whole and cut.day and not cut.serial:
+                    yield from _with_serial(text, pieces, following, step, (cut.day, piece.gap))
+                elif digits.whole and not cut.day:
                     yield from _tails(text, pieces, following, step, latest)
-                elif not _is_past(day, latest):
-                    continue
-                elif serial:
-                    yield _Tail(step.groups, day, serial, digits.end, piece.gap, step.lost, step.contrary, step.joined)
-                else:
-                    yield from _with_serial(text, pieces, following, step, (day, piece.gap))
+
+
+def _step(path: _Path, piece: _Piece, cut: _Cut, *, joined: bool) -> _Path:
+    """The path behind a piece."""
+    parts = len(cut.groups) + bool(cut.day) + bool(cut.serial)
+    return _Path(
+        groups=path.groups + cut.groups,
+        lost=path.lost or not piece.gap or parts > 1,
+        contrary=path.contrary or _is_contrary(piece.gap, "." if cut.groups else "-"),
+        joined=path.joined or joined,
+    )
 
 
 def _is_past(digits: str, latest: date) -> bool:
@@ -278,16 +293,14 @@ def _is_contrary(gap: str, printed: str) -> bool:
 def _with_serial(text: str, pieces: list[_Piece], index: int, path: _Path, dated: tuple[str, str]) -> Iterator[_Tail]:
     """The serial closes the code: four to eight digits, or fewer with its leading zeros lost."""
     day, day_gap = dated
-    contrary = path.contrary or (index < len(pieces) and _is_contrary(pieces[index].gap, "-"))
     for piece, _following, joined in (*_as_typed_or_joined(pieces, index, path), *_spaced(pieces, index)):
+        step = _step(path, piece, _Cut((), "", ""), joined=joined)
         for digits in _digits_of(piece):
             complete = len(digits.text) >= _MIN_SERIAL
             if len(digits.text) > MAX_SERIAL or not (complete or (digits.sure and digits.text.strip("0"))):
                 continue
             if not _GOES_ON.match(text, digits.end) and (not joined or _ENDS_ITS_LINE.match(text, digits.end)):
-                serial = digits.text.zfill(_MIN_SERIAL)
-                slip = path.joined or joined
-                yield _Tail(path.groups, day, serial, digits.end, day_gap, path.lost, contrary, slip)
+                yield _Tail(step, day, digits.text.zfill(_MIN_SERIAL), digits.end, day_gap)
 
 
 def _as_typed_or_joined(pieces: list[_Piece], index: int, path: _Path) -> Iterator[tuple[_Piece, int, bool]]:
@@ -315,22 +328,22 @@ def _believable(tails: list[_Tail]) -> list[_Tail]:
     """Where the typed separators alone give a code, readings that suppose a lost one are dropped, unless a typed
     separator speaks against it; readings that suppose a slip are always kept.
     """
-    if any(not (tail.lost or tail.contrary or tail.joined) for tail in tails):
-        return [tail for tail in tails if tail.joined or not tail.lost]
+    if any(not (tail.path.lost or tail.path.contrary or tail.path.joined) for tail in tails):
+        return [tail for tail in tails if tail.path.joined or not tail.path.lost]
     return tails
 
 
 def _with_agency(text: str, root: int, floor: int, level1: str, tail: _Tail) -> Iterator[TypedCode]:
     """The new form, the old form, both or neither, by what stands before the level-1 agency."""
-    new = TypedCode(False, ".".join((level1, *tail.groups)), tail.day, tail.serial, root, tail.end)
+    new = TypedCode(False, ".".join((level1, *tail.path.groups)), tail.day, tail.serial, root, tail.end)
     prefix = _old_prefix(text, root, floor)
     if prefix is None:
-        if not (_stray_number(text, root, floor, tail) and not tail.groups):
+        if not (_stray_number(text, root, floor, tail) and not tail.path.groups):
             yield new
         return
     start, groups, gap, full = prefix
     bound = not any(sign.isspace() for sign in gap)
-    if tail.groups:
+    if tail.path.groups:
         if not (bound and full):
             yield new
         return
@@ -350,6 +363,8 @@ def _old_prefix(text: str, root: int, floor: int) -> tuple[int, tuple[str, str, 
         match = pattern.search(before)
         if match is None or not _has_digit(match[0]) or not _is_border(text, first + match.start(), floor):
             continue
+        if len(match[1]) < _LONGEST_GROUP and _BROKEN_BEFORE.search(before[: match.start()]):
+            continue  # the code began on the line before
         if any(match[part].isalpha() and not match[part + 1].strip() for part in (1, 3, 5)):
             continue  # "so 18 H51 ...": a word, not 50
         groups = (
@@ -375,5 +390,5 @@ def _stray_number(text: str, root: int, floor: int, tail: _Tail) -> bool:
     if match is None:
         return False
     if any(sign.isspace() for sign in match[2]):
-        return 1 < len(match[1]) <= _LONGEST_GLUED_GROUPS and tail.day_gap.isspace()
+        return len(match[1]) <= _LONGEST_OLD_PREFIX and tail.day_gap.isspace()
     return True

@@ -126,6 +126,7 @@ Inquiry = (
 FEEDBACK_LENGTH = 1_000
 PROCEDURE_LENGTH = 200
 _LONGEST_CHOICE = 2  # digits
+_PUNCTUATION = " \n:.,;-"  # between a keyword and what belongs to it
 
 _SOFT = frozenset({Kind.GREETING, Kind.THANKS, Kind.FILLER})
 _BESIDE_A_CODE = _SOFT | {Kind.LOOK_UP}
@@ -176,7 +177,7 @@ def _feedback(text: str, grammar: Grammar) -> Inquiry:
     """Everything behind the keyword, codes included."""
     folded = fold(text[: 4 * FEEDBACK_LENGTH])
     lead = _first_hard(grammar.phrases(folded))
-    words = safe_text(folded[lead.end :] if lead else folded, FEEDBACK_LENGTH).lstrip(" :.,;-")
+    words = safe_text((folded[lead.end :] if lead else folded).lstrip(_PUNCTUATION), FEEDBACK_LENGTH)
     return Feedback(text=words) if words else Help()
 
 
@@ -219,7 +220,8 @@ def _without_code(reading: CodeReading, phrases: Sequence[Phrase], grammar: Gram
         return _by_kind(
             Kind.GREETING if Kind.GREETING in kinds else Kind.THANKS if Kind.THANKS in kinds else None, reading
         )
-    if len(hard) == 1 and hard[0].kind is None and (number := _small_number(hard[0].spelled[0])):
+    named = [phrase for phrase in hard if phrase.kind is not Kind.LOOK_UP]
+    if len(named) == 1 and named[0].kind is None and (number := _small_number(named[0].spelled[0])):
         return Choice(number=number)
     if len(phrases) == 1 and "?" not in reading.before and (kind := grammar.alone.get(phrases[0].spelled)):
         return _BY_THEMSELVES[kind][0]
@@ -242,7 +244,8 @@ def _by_lead(reading: CodeReading, hard: Sequence[Phrase]) -> Inquiry:
     """What the leading keyword says, if the rest fits; "tra cuu" before it adds nothing."""
     lead = next((phrase for phrase in hard if phrase.kind is not Kind.LOOK_UP), hard[-1])
     if lead.kind is Kind.PROCEDURE:
-        words = reading.procedure or safe_text(reading.before[lead.end :], PROCEDURE_LENGTH).lstrip(" :.,;-")
+        behind = reading.before[lead.end :].lstrip(_PUNCTUATION)
+        words = reading.procedure or safe_text(behind, PROCEDURE_LENGTH)
         return FindProcedure(words=words) if words else Help()
     if lead.kind in _BY_THEMSELVES:
         inquiry, company = _by_company(lead.kind, hard)

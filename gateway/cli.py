@@ -142,3 +142,7 @@ def _bootstrap() -> ModuleType:
     from gateway import bootstrap  # noqa: PLC0415
 
     return bootstrap
+
+
+if __name__ == "__main__":
+    main()

@@ -261,6 +261,8 @@ def _expected(kind: str, message: str, location: Location) -> str:
     if kind == "missing":
         secret = f" (or set {location[-1]}{FILE_SUFFIX})" if f"{location[-1]}{FILE_SUFFIX}" in siblings else ""
         return f"is missing{secret}. {info.description if info and info.description else ''}".rstrip()
+    if kind == "too_short":
+        return "expected at least one entry"
     if kind == "extra_forbidden":
         return _unknown(str(location[-1]), siblings)
     return message.replace("Input should be", "expected").replace("Input should", "should")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -141,8 +142,8 @@ class HttpListener:
         except OSError as error:
             if error.errno not in NOT_OURS:
                 raise
-            reason = error.strerror or "not ours"
-            raise PortTaken(f"cannot listen on {self.host}:{self.port} (listen.{self.name}): {reason}") from error
+            where, reason = f"{self.host}:{self.port} (listen.{self.name})", os.strerror(error.errno).lower()
+            raise PortTaken(f"cannot listen on {where}: {reason}") from error
         log.info("http.listening", listener=self.name, host=self.host, port=self.bound_port)
 
     @property

@@ -10,12 +10,15 @@ import enum
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Mapping, MutableMapping
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
+
+from domain.errors import GatewayError
 
 REDACTED = "[redacted]"
 PERSONAL = frozenset(
@@ -66,6 +69,8 @@ NUMBER = re.compile(
 )
 NUMBER_AS_INTEGER = re.compile(r"84\d{9,10}")
 DEEPEST = 4
+LONGEST_CHAIN = 5
+MOST_FRAMES = 15
 
 Event = MutableMapping[str, Any]
 
@@ -111,7 +116,8 @@ class _LibraryLogs(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger()
         level = record.levelno if record.levelno in (logging.WARNING, logging.ERROR, logging.CRITICAL) else logging.INFO
-        log.log(level, "library.spoke", library=record.name, said=record.getMessage(), exc_info=record.exc_info)
+        said = str(record.msg).partition("\n")[0]  # the wording without its arguments: those could say anything
+        log.log(level, "library.spoke", library=record.name, said=said, exc_info=record.exc_info)
 
 
 def configure_logs(level: str, layout: str, stream: TextIO | None = None) -> None:
@@ -125,7 +131,7 @@ def configure_logs(level: str, layout: str, stream: TextIO | None = None) -> Non
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+            tell_exception,
             redact,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_renderers(layout, stream),
@@ -139,15 +145,55 @@ def configure_logs(level: str, layout: str, stream: TextIO | None = None) -> Non
     root.setLevel(max(lowest, logging.WARNING))
 
 
+def tell_exception(_: object, __: str, event: Event) -> Event:
+    """The structlog step that turns `exc_info` into types and places, the cause first.
+
+    What an exception says is shown only of our own errors, whose words are meant for an operator, and of the system's:
+    anybody else's may quote a citizen.
+    """
+    error = event.pop("exc_info", None)
+    if error is True:
+        error = sys.exc_info()
+    if isinstance(error, tuple):
+        error = error[1]
+    if isinstance(error, BaseException):
+        event["exception"] = [_told(each) for each in _chain(error)]
+    return event
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and what led to it, the first cause first."""
+    chain = [error]
+    while len(chain) < LONGEST_CHAIN:
+        before = chain[0].__cause__ or (None if chain[0].__suppress_context__ else chain[0].__context__)
+        if before is None or before in chain:
+            break
+        chain.insert(0, before)
+    return chain
+
+
+def _told(error: BaseException) -> dict[str, object]:
+    said = str(error) if isinstance(error, GatewayError) else getattr(error, "strerror", None) or ""
+    frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+    places = [f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"type": type(error).__name__, "said": said, "places": places}
+
+
 def _renderers(layout: str, stream: TextIO) -> list[structlog.typing.Processor]:
     if layout == "json":
-        return [structlog.processors.EventRenamer("action"), structlog.processors.JSONRenderer(ensure_ascii=False)]
-    return [_flat_exception, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        return [_action_first, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [_one_line_exception, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
 
 
-def _flat_exception(_: object, __: str, event: Event) -> Event:
-    """For people: the last error in one line instead of the whole tree."""
-    trees = event.pop("exception", None)
-    if isinstance(trees, list) and trees:
-        event["exception"] = "  ".join(f"{tree.get('exc_type')}: {tree.get('exc_value')}" for tree in trees)
+def _action_first(_: object, __: str, event: Event) -> Event:
+    """For people who read JSON all the same: when, how grave, what; then the rest."""
+    return {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "action": event.pop("event"), **event}
+
+
+def _one_line_exception(_: object, __: str, event: Event) -> Event:
+    """For people: what happened and where, without the way there."""
+    chain = event.pop("exception", None)
+    if chain:
+        last = chain[-1]
+        event["exception"] = " ".join([last["type"], last["said"], *last["places"][-1:]])
     return event

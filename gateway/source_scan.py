@@ -15,7 +15,7 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedAction:
-    """An action some line logs. `name` ends in `*` where a line makes the rest up: `source.*`."""
+    """An action some line logs. `name` holds `*` where a line makes it up: `source.*`."""
 
     name: str
     place: str  # file:line
@@ -40,7 +40,7 @@ def listed_routes(root: Path) -> list[ListedRoute]:
     """Every `RouteDef(method=..., path=..., summary=...)` below `root`, by path.
 
     Raises:
-        ValueError: one of the three is not written out.
+        ValueError: one of the three cannot be read.
     """
     found = [route for path, tree in _sources(root) for route in _routes(path.relative_to(root), tree)]
     return sorted(found, key=lambda route: (route.path, route.method, route.package))
@@ -74,39 +74,35 @@ def _method(function: ast.expr) -> str:
 
 
 def _texts(node: ast.expr, tree: ast.Module) -> Iterator[str]:
-    """The texts an expression can be, as far as the source says."""
+    """The texts an expression can be, as far as the source says; `*` stands for what is made up at run time."""
     match node:
         case ast.Constant(value=str(text)):
             yield text
-        case ast.JoinedStr(values=[ast.Constant(value=str(beginning)), *_]):
-            yield beginning + ANY
+        case ast.JoinedStr(values=parts):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else ANY for part in parts)
         case ast.IfExp(body=body, orelse=otherwise):
             yield from _texts(body, tree)
             yield from _texts(otherwise, tree)
-        case ast.Name(id=name):
-            assigned = [
-                text
-                for statement in ast.walk(tree)
-                if isinstance(statement, ast.Assign)
-                and any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
-                for text in _texts(statement.value, tree)
-            ]
-            yield from assigned or [ANY]
+        case ast.Name() | ast.Attribute():
+            yield from [text for value in _assigned(ast.unparse(node), tree) for text in _texts(value, tree)] or [ANY]
         case _:
             yield ANY
 
 
+def _assigned(name: str, tree: ast.Module) -> Iterator[ast.expr]:
+    """What is assigned to a name anywhere in the module."""
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.Assign) and name in map(ast.unparse, statement.targets):
+            yield statement.value
+
+
 def _routes(path: Path, tree: ast.Module) -> Iterator[ListedRoute]:
+    package = ".".join(path.parts[:-1][:2])
     for call in ast.walk(tree):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "RouteDef":
-            told = {
-                keyword.arg: keyword.value.value
-                for keyword in call.keywords
-                if isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str)
-            }
-            try:
-                method, address, summary = told["method"], told["path"], told["summary"]
-            except KeyError as error:
-                raise ValueError(f"{path}:{call.lineno}: {error} of a RouteDef is not written out") from error
-            package = ".".join(path.parts[:2]) if len(path.parts) > 2 else path.parts[0]  # noqa: PLR2004
+            given = {keyword.arg: list(_texts(keyword.value, tree)) for keyword in call.keywords}
+            told = [given.get(name, [ANY]) for name in ("method", "path", "summary")]
+            if any(len(texts) != 1 or texts == [ANY] for texts in told):
+                raise ValueError(f"{path}:{call.lineno}: a RouteDef whose method, path or summary cannot be read")
+            (method,), (address,), (summary,) = told
             yield ListedRoute(method=method, path=address, summary=summary, package=package)

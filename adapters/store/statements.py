@@ -3,7 +3,8 @@
 Python's sqlite3 gives up the interpreter lock at every step of a statement and, beside a busy event loop, waits up to
 a whole switch interval to get it back (5 ms by default). So a batch travels as one JSON text a table, comes back as
 one JSON text, and a whole commit is four steps: BEGIN, one READ, one insert into the temporary view `journal`, whose
-trigger distributes it to the tables, COMMIT. Measured with a busy loop, 100 messages: executemany 543 ms, this 13 ms.
+trigger distributes it to the tables, COMMIT. Measured beside a thread that never rests, 100 rows into one table:
+executemany 543 ms, one JSON text 13 ms; beside an idle one 1.4 and 2.4 ms, which is the price.
 """
 
 # ruff: noqa: S608 - these are put together from the column names of this package, never from data

@@ -19,6 +19,17 @@ _VIETNAMESE_MOBILE: Final = re.compile(r"(?:\+?84|0084|0)?([35789]\d{8})", re.AS
 _ELEVEN_DIGITS: Final = re.compile(r"(?:\+?84|0084|0)?(1[2689]\d)(\d{7})", re.ASCII)
 _DECORATION: Final = re.compile(r"[\s().\-\u00a0\u2010-\u2015]+")
 
+# Hotlines (1900 1234) are not read: with the country before them they would look like somebody's mobile.
+_OF_PERSONS: Final = frozenset(
+    {
+        phonenumbers.PhoneNumberType.MOBILE,
+        phonenumbers.PhoneNumberType.FIXED_LINE,
+        phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+        phonenumbers.PhoneNumberType.PERSONAL_NUMBER,
+        phonenumbers.PhoneNumberType.VOIP,
+    }
+)
+
 # Mobile numbers of eleven digits became ten from 15 September 2018 and were dead after 14 November; dossiers of before
 # still carry them. Prefixes without the leading zero.
 PREFIXES_OF_2018: Final[Mapping[str, str]] = MappingProxyType(
@@ -52,7 +63,8 @@ def normalise(address: str, ton: int = c.TON_UNKNOWN) -> str:
     """One form for every way to write a number: "0912 345 678", "+84912345678" and "0084912345678" are 84912345678.
 
     `ton` is the type of number it came with: an international one may lack its "+". What is no telephone number
-    (a short code, a name) comes back stripped, otherwise as it was. Never raises.
+    (a short code, a name) comes back stripped, otherwise as it was. To be done once, at the edge: a foreign number has
+    lost its "+" afterwards. Never raises.
     """
     if ton == c.TON_ALPHANUMERIC:
         return address.strip()
@@ -75,16 +87,18 @@ def _normalise_rare(address: str, written: str) -> str:
             return "84" + mobile[1]
         if (old := _ELEVEN_DIGITS.fullmatch(bare)) and old[1] in PREFIXES_OF_2018:
             return "84" + PREFIXES_OF_2018[old[1]] + old[2]
-    return _valid_digits(bare) or _valid_digits("+" + digits) or _national_mobile(digits) or digits
+    return (
+        _valid_digits(bare) or _valid_digits("+" + digits) or _national_mobile(digits) or _DECORATION.sub("", address)
+    )
 
 
 def _valid_digits(number: str) -> str | None:
-    """International digits of a number that can exist, by the numbering plans of the world."""
+    """International digits of a number a person can have, by the numbering plans of the world."""
     try:
         parsed = phonenumbers.parse(number, REGION)
     except phonenumbers.NumberParseException:  # not a number: the caller tries the next reading
         return None
-    if not phonenumbers.is_valid_number(parsed):
+    if phonenumbers.number_type(parsed) not in _OF_PERSONS:
         return None
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
 

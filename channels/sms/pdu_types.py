@@ -1,7 +1,8 @@
 """SMPP 3.4 PDUs as values, and the one error that says a PDU is none; channels.sms.pdu reads and writes them.
 
 The values are msgspec Structs, since one is made for every PDU and a frozen dataclass of eighteen fields costs more
-than parsing them; they never form cycles, so the collector need not watch them (gc=False). Addresses and ids are Latin-1 text, message bodies stay bytes (channels.sms.decoding reads them).
+than parsing them; they never form cycles, so the collector need not watch them (gc=False). Addresses and ids are
+Latin-1 text, message bodies stay bytes (channels.sms.decoding reads them).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, cast
 
 import structlog
 
@@ -207,9 +207,8 @@ class Session(asyncio.Protocol):
     # What asyncio tells it.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("an SMPP session needs a stream")
-        self._writer.attach(transport)
+        # uvloop's transports are no asyncio.Transport, they only behave like one.
+        self._writer.attach(cast("asyncio.Transport", transport))
         self._heard_at = self._loop.time()
         self._sweep_later()
 

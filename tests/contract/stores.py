@@ -84,6 +84,10 @@ class StoreKit(ABC):
     async def rows(self, table: str) -> Sequence[Mapping[str, Any]]:
         """What the table holds, in the order of its primary key."""
 
+    @abstractmethod
+    async def recategorise(self, categories: Mapping[int, str]) -> None:
+        """Make notices or broadcasts of rows of the outbox; nothing else writes such rows yet."""
+
     async def row(self, table: str, identifier: int) -> Mapping[str, Any]:
         return next(row for row in await self.rows(table) if row["id"] == identifier)
 
@@ -103,9 +107,7 @@ class StoreKit(ABC):
         }
         return InboundMessage(**{**values, **changes})
 
-    def exchange(
-        self, text: str = "H51.18-210817-0005", *, handed_over: bool = False, **changes: Any
-    ) -> Exchange:
+    def exchange(self, text: str = "H51.18-210817-0005", *, handed_over: bool = False, **changes: Any) -> Exchange:
         """A message with its answer."""
         return self.decided(self.message(text, **changes), handed_over=handed_over)
 
@@ -209,6 +211,14 @@ class SqliteKit(StoreKit):
         with engine.connect() as connection:
             found = connection.execute(select(definition).order_by(*definition.primary_key.columns))
             return [dict(row) for row in found.mappings()]
+
+    async def recategorise(self, categories: Mapping[int, str]) -> None:
+        outbox = metadata.tables["outbox"]
+        engine = create_engine(sqlite_url(self.path), poolclass=NullPool)
+        with engine.begin() as connection:
+            for identifier, category in categories.items():
+                values = {"category": category, "priority": Category(category).priority}
+                connection.execute(outbox.update().where(outbox.c.id == identifier).values(values))
 
 
 STORES = (SqliteKit,)

@@ -70,6 +70,19 @@ math.log(2)
     assert names == ["*", "a.b", "a.c", "d.e", "f.*"]
 
 
+def test_a_route_is_found_where_its_path_has_a_name(tmp_path: Path) -> None:
+    text = """
+PATH = "/a"
+class Pages:
+    def __init__(self):
+        self._style = f"/b.{digest}.css"
+    def routes(self):
+        yield RouteDef(method="GET", path=PATH, handler=h, summary="s")
+        yield RouteDef(method="GET", path=self._style, handler=h, summary="s")
+"""
+    assert [route.path for route in listed_routes(sources(tmp_path, text))] == ["/a", "/b.*.css"]
+
+
 def test_a_route_that_is_not_written_out_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"x\.py:1: 'path'"):
+    with pytest.raises(ValueError, match=r"x\.py:1: a RouteDef"):
         listed_routes(sources(tmp_path, 'RouteDef(method="GET", path=made_up, handler=h, summary="s")'))

@@ -1,0 +1,91 @@
+"""Who asks: the client's address, as far as it can be believed, for the budgets; and in which language.
+
+The direct peer is the client unless it is a declared proxy; then it is the right-most address of X-Forwarded-For that
+is no proxy of ours. What stands left of that was written by the client and is believed by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from aiohttp import web
+
+from domain.message import Address
+
+Network = IPv4Network | IPv6Network
+
+MOST_HOPS = 16
+MOST_LANGUAGES = 16
+LONGEST_HEADER = 512
+SUBSCRIBER_PREFIX = 64  # what one IPv6 subscriber holds (RFC 6177): counting single addresses would count nothing
+NOWHERE = Address("web", "local")  # a peer without an address: a Unix socket
+
+
+def client_address(request: web.Request, trusted: Sequence[Network]) -> Address:
+    """The asker of this request: an IPv4 address, or the /64 of an IPv6 one."""
+    peer = _read(request.remote or "")
+    if peer is None:
+        return NOWHERE
+    if _is_trusted(peer, trusted):
+        peer = _believed(peer, ",".join(request.headers.getall("X-Forwarded-For", ())), trusted)
+    if isinstance(peer, IPv6Address):
+        return Address("web", str(ip_network((peer, SUBSCRIBER_PREFIX), strict=False)))
+    return Address("web", str(peer))
+
+
+def _believed(
+    peer: IPv4Address | IPv6Address, forwarded: str, trusted: Sequence[Network]
+) -> IPv4Address | IPv6Address:
+    """Walk from the right while proxies of ours wrote it; what cannot be read ends the walk."""
+    for hop in reversed(forwarded.rsplit(",", MOST_HOPS)[-MOST_HOPS:]):
+        address = _read(hop.strip())
+        if address is None:
+            return peer
+        peer = address
+        if not _is_trusted(address, trusted):
+            return peer
+    return peer
+
+
+def _read(text: str) -> IPv4Address | IPv6Address | None:
+    """An address, also as some proxies write it: with a port, in brackets, as a mapped IPv4 address."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:  # not an address: the caller decides what that means
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in trusted)
+
+
+def choose_language(request: web.Request, languages: Sequence[str]) -> str:
+    """`?lang=` where we speak it, else the best of Accept-Language (RFC 9110 §12.5.4), else the first of ours."""
+    wanted = request.query.get("lang", "")
+    if wanted in languages:
+        return wanted
+    best, weight = languages[0], 0.0
+    for part in request.headers.get("Accept-Language", "")[:LONGEST_HEADER].split(",")[:MOST_LANGUAGES]:
+        tag, _, parameters = part.partition(";")
+        language = tag.strip().lower().partition("-")[0]
+        if language in languages and _weight(parameters) > weight:
+            best, weight = language, _weight(parameters)
+    return best
+
+
+def _weight(parameters: str) -> float:
+    name, _, value = parameters.strip().partition("=")
+    if not name:
+        return 1.0
+    try:
+        weight = float(value)
+    except ValueError:  # a malformed weight is no wish
+        return 0.0
+    return weight if name == "q" and 0.0 <= weight <= 1.0 else 0.0

@@ -1,0 +1,97 @@
+"""Errors as RFC 9457 problem details; the kinds are a table of name, HTTP status and when to come back."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from channels.web.telling import Contact
+
+
+class ProblemKind(enum.Enum):
+    """(key of the texts, slug of the type URI, HTTP status, seconds until asking again makes sense or 0)."""
+
+    NOT_FOUND = ("not_found", "not-found", 404, 0)  # also what may not be told: the same from outside
+    UNREADABLE = ("unreadable", "unreadable-code", 400, 0)
+    AMBIGUOUS = ("ambiguous", "ambiguous-code", 400, 0)
+    REFUSED = ("refused", "too-many-questions", 429, 60)
+    SOURCE_DOWN = ("source_down", "source-unavailable", 503, 30)
+    INTERNAL = ("internal", "gateway-unavailable", 503, 30)
+
+    @property
+    def key(self) -> str:
+        """Under web.problem and web.error in the texts."""
+        return self.value[0]
+
+    @property
+    def status(self) -> int:
+        return self.value[2]
+
+    @property
+    def type_uri(self) -> str:
+        """Relative to the gateway's own address (RFC 9457 §3.1.1)."""
+        return f"/problems/{self.value[1]}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every answer of this kind carries."""
+        again = {"Retry-After": str(self.value[3])} if self.value[3] else {}
+        return {"Cache-Control": "no-store", **again}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why nothing is told, in the reader's language, and whom to call. `code` is the code as we read it."""
+
+    kind: ProblemKind
+    title: str
+    detail: str
+    contact: Contact
+    code: str = ""
+    reason: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+class ContactBody(msgspec.Struct, frozen=True, kw_only=True):
+    """An agency in JSON."""
+
+    name: str
+    phone: str
+
+
+class ProblemBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The JSON of a problem; what does not apply is absent."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    agency: ContactBody
+    code: str = ""
+    reason: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+def problem_response(problem: Problem, language: str) -> web.Response:
+    """The problem as application/problem+json."""
+    body = ProblemBody(
+        type=problem.kind.type_uri,
+        title=problem.title,
+        status=problem.kind.status,
+        detail=problem.detail,
+        agency=ContactBody(name=problem.contact.name, phone=problem.contact.phone),
+        code=problem.code,
+        reason=problem.reason,
+        candidates=problem.candidates,
+    )
+    return web.Response(
+        status=problem.kind.status,
+        body=msgspec.json.encode(body),
+        content_type="application/problem+json",
+        headers={**problem.kind.headers, "Content-Language": language, "Vary": "Accept-Language"},
+    )

@@ -1,0 +1,207 @@
+"""What is told about an answer (pure): the same facts and words for the page and for the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from channels.web.problem import Problem, ProblemKind
+from domain.agencies import Agencies
+from domain.answers import DossierAnswer, Outcome
+from domain.catalogue import HO_CHI_MINH, Catalogue
+from domain.dossier import Dossier, DossierStatus
+from domain.questions import QuestionAnswer
+from domain.replies import late
+from domain.reply_keys import STATE_KEYS, UNMAPPED
+
+_USUAL_WAY = ("submitted", "accepted", "in_process", "done", "returned")
+# The picture of the way, by state, and the place of today in it. It claims nothing that the state does not say: papers
+# and fees may be asked for before a dossier is accepted or after, so "accepted" is left out there.
+WAYS: Mapping[str, tuple[tuple[str, ...], int]] = {
+    "newly_registered": (_USUAL_WAY, 0),
+    "accepted": (_USUAL_WAY, 1),
+    "in_process": (_USUAL_WAY, 2),
+    "done": (_USUAL_WAY, 3),
+    "returned": (_USUAL_WAY, 4),
+    UNMAPPED: (_USUAL_WAY, 2),
+    "not_accepted": (("submitted", "not_accepted"), 1),
+    "more_documents": (("submitted", "more_documents", "in_process", "done", "returned"), 1),
+    "payment_due": (("submitted", "payment_due", "in_process", "done", "returned"), 1),
+    "withdrawal_asked": (("submitted", "withdrawal_asked"), 1),
+    "stopped": (("submitted", "stopped"), 1),
+}
+# Whose turn it is, for the eye; the words say it as well.
+TONES: Mapping[str, str] = {
+    "not_accepted": "ended",
+    "more_documents": "yours",
+    "payment_due": "yours",
+    "withdrawal_asked": "yours",
+    "stopped": "ended",
+    "done": "good",
+    "returned": "good",
+}
+_UNREADABLE_WORDS = frozenset(
+    {
+        "empty",
+        "no_code",
+        "partial",
+        "bad_date",
+        "future_date",
+        "too_long",
+        "too_many_readings",
+        "procedure_code",
+        "phone_number",
+        "example",
+    }
+)
+_KINDS: Mapping[Outcome, ProblemKind] = {
+    Outcome.NOT_FOUND: ProblemKind.NOT_FOUND,
+    Outcome.REFUSED: ProblemKind.REFUSED,
+    Outcome.SOURCE_DOWN: ProblemKind.SOURCE_DOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Whom to call."""
+
+    name: str
+    phone: str
+
+    @property
+    def tel(self) -> str:
+        """The number as a link dials it."""
+        return "".join(sign for sign in self.phone if sign.isdigit() or sign == "+")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A point of the way; `place` is past, now or next."""
+
+    label: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A dossier, as far as anybody who has its code may know it. Days and moments are those of Asia/Ho_Chi_Minh.
+
+    `status` is None for a state its system has no national number for.
+    """
+
+    code: str
+    status: DossierStatus | None
+    name: str  # the state's name in domain.reply_keys, "in_process"
+    state: str
+    sentence: str
+    what_to_do: str
+    agency: Contact
+    steps: tuple[Step, ...]
+    tone: str  # ongoing | yours | good | ended
+    received_on: date | None
+    due_on: date | None
+    finished_on: date | None
+    returned_on: date | None
+    overdue: bool
+    as_of: datetime
+    stale: bool
+
+
+class Teller:
+    """Finds the words. One for the whole channel."""
+
+    __slots__ = ("_agencies", "catalogue")
+
+    def __init__(self, catalogue: Catalogue, agencies: Agencies) -> None:
+        self.catalogue = catalogue
+        self._agencies = agencies
+
+    def tell(self, answer: QuestionAnswer, language: str, now: datetime) -> Told | Problem:
+        """What to show for an answer; `now` is aware."""
+        found = answer.answer
+        if found is not None and found.dossier is not None and found.outcome in (Outcome.FOUND, Outcome.SOURCE_DOWN):
+            return self._dossier(found, found.dossier, language, now)
+        if answer.outcome is Outcome.UNREADABLE:
+            return self._unreadable(answer, language)
+        return self.problem(_KINDS.get(answer.outcome, ProblemKind.INTERNAL), language, found, now)
+
+    def problem(
+        self, kind: ProblemKind, language: str, answer: DossierAnswer | None = None, now: datetime | None = None
+    ) -> Problem:
+        """What to show when there is nothing to tell; whom to call depends on the typed code only."""
+        identifiers = () if answer is None else (answer.code.agency,)
+        return Problem(
+            kind=kind,
+            title=self._text(language, f"problem.{kind.key}"),
+            detail=self._text(language, f"error.{kind.key}"),
+            code="" if answer is None else answer.code.text,
+            contact=self._contact(identifiers, language, now),
+        )
+
+    def help_desk(self, language: str) -> Contact:
+        """Who answers where nobody else does."""
+        return self._contact((), language, None)
+
+    def _unreadable(self, answer: QuestionAnswer, language: str) -> Problem:
+        kind = ProblemKind.AMBIGUOUS if answer.candidates else ProblemKind.UNREADABLE
+        known = not answer.candidates and answer.reason in _UNREADABLE_WORDS
+        return Problem(
+            kind=kind,
+            title=self._text(language, f"problem.{kind.key}"),
+            detail=self._text(language, f"unreadable.{answer.reason}" if known else f"error.{kind.key}"),
+            reason=answer.reason,
+            candidates=answer.candidates,
+            contact=self.help_desk(language),
+        )
+
+    def _dossier(self, answer: DossierAnswer, dossier: Dossier, language: str, now: datetime) -> Told:
+        today = now.astimezone(HO_CHI_MINH).date()
+        name = STATE_KEYS[dossier.status]
+        overdue = late(dossier, today)
+        agency = self._contact((dossier.agency, answer.code.agency), language, now)
+        return Told(
+            code=dossier.code.text,
+            status=dossier.status,
+            name=name,
+            state=self._text(language, f"state.{name}"),
+            sentence=_capitalised(self._text(language, f"sentence.{name}", agency=agency.name)),
+            what_to_do=self._text(language, "todo.overdue" if overdue else f"todo.{name}"),
+            agency=agency,
+            steps=self._steps(name, language),
+            tone=TONES.get(name, "ongoing"),
+            received_on=_day(dossier.received_at),
+            due_on=dossier.due_on,
+            finished_on=_day(dossier.finished_at),
+            returned_on=_day(dossier.returned_at),
+            overdue=overdue,
+            as_of=(answer.as_of or now).astimezone(HO_CHI_MINH).replace(microsecond=0),
+            stale=answer.stale,
+        )
+
+    def _steps(self, name: str, language: str) -> tuple[Step, ...]:
+        way, here = WAYS[name]
+        places = ["past"] * here + ["now"] + ["next"] * (len(way) - here - 1)
+        return tuple(
+            Step(self._text(language, f"step.{step}"), place) for step, place in zip(way, places, strict=True)
+        )
+
+    def _contact(self, identifiers: tuple[str, ...], language: str, now: datetime | None) -> Contact:
+        """Who does the work of the first of these that anybody does today, else the help desk."""
+        agency = self._agencies.default
+        if now is not None:
+            today = now.astimezone(HO_CHI_MINH).date()
+            answering = (self._agencies.answering(identifier, today) for identifier in identifiers)
+            agency = next((each for each in answering if each is not None), agency)
+        return Contact(name=agency.name(language), phone=agency.phone or self._agencies.default.phone)
+
+    def _text(self, language: str, key: str, *, agency: str = "") -> str:
+        return self.catalogue.text(language, f"web.{key}", agency=agency)
+
+
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.astimezone(HO_CHI_MINH).date()
+
+
+def _capitalised(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]

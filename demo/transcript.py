@@ -1,0 +1,103 @@
+"""The exchanges the demo shows: real messages over SMPP and real requests over HTTP, each with what it must bring."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from demo.smsc_server import Smsc
+
+ANSWER_WITHIN = 10.0  # seconds
+CODE = "000.00.18.H51-161220-0001"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One exchange as it is printed. `missing`: what was expected and did not come."""
+
+    title: str
+    asked: str
+    answered: str
+    detail: str
+    missing: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text message with what its answer must hold."""
+
+    title: str
+    source: str
+    text: str
+    expected: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A request with the status and the words its answer must have."""
+
+    title: str
+    path: str
+    status: int
+    expected: tuple[str, ...]
+
+
+TEXTS: Sequence[Text] = (
+    Text("a code as it is printed", "84912000001", CODE, (CODE, "dang xu ly", "hen tra")),
+    Text("a code as people type it", "84912000002", "ho so h51,18–25o701—5 den dau roi a", ("H51.18-250701-0005", "bo sung")),
+    Text("an unknown code", "84912000003", "H51.18-260102-0099", ("H51.18-260102-0099", "Chua co thong tin")),
+    Text("a text without a code", "84912000004", "bao gio co ket qua vay", ("Chua doc duoc ma", "H51.18-250701-0000")),
+    Text("a request for help", "84912000005", "HELP", ("Tra cuu", "GY")),
+    Text("two codes at once", "84912000006", f"{CODE} va H51.29.18-250701-0004", (CODE, "H51.29.18-250701-0004")),
+    Text("accents, please", "84912000007", "co dau", ("có dấu",)),
+    Text("the same code, with accents", "84912000007", CODE, (CODE, "đang xử lý")),
+    Text("an opinion", "84912000008", "GY xin thêm ghế ở phòng chờ", ("Da nhan gop y so",)),
+)
+
+PAGES: Sequence[Page] = (
+    Page("the API finds it", f"/api/v1/dossiers/{CODE}", 200, ('"status":4',)),
+    Page("the API does not know it", "/api/v1/dossiers/H51.18-260102-0099", 404, ("not-found",)),
+    Page("the look-up page", f"/tra-cuu?ma={CODE}", 200, ("Đang xử lý",)),
+)
+
+
+async def play_text(smsc: Smsc, short_code: str, line: Text) -> Line:
+    """Send one text and wait for its answer."""
+    ticket = await smsc.send_mo(line.source, short_code, line.text)
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            reply = await ticket.reply()
+    except TimeoutError:
+        return Line(line.title, line.text, "", "no answer", ("an answer",))
+    alphabet = "UCS-2" if reply.parts[0].data_coding == 8 else "GSM-7"
+    parts = "1 segment" if reply.segments == 1 else f"{reply.segments} segments"
+    latency = f"{(ticket.latency or 0) * 1000:.0f} ms"
+    missing = tuple(each for each in line.expected if each not in reply.text)
+    return Line(line.title, line.text, reply.text, f"{parts}, {alphabet}, {latency}", missing)
+
+
+async def play_page(http: aiohttp.ClientSession, base: str, line: Page) -> Line:
+    """Ask one page."""
+    started = asyncio.get_running_loop().time()
+    async with http.get(base + line.path) as response:
+        body = await response.text()
+        elapsed = (asyncio.get_running_loop().time() - started) * 1000
+    missing = tuple(each for each in line.expected if each not in body)
+    if response.status != line.status:
+        missing = (f"status {line.status}", *missing)
+    return Line(line.title, f"GET {line.path}", _digest(response.content_type, body), f"{response.status}, {elapsed:.0f} ms", missing)
+
+
+def _digest(content_type: str, body: str) -> str:
+    """JSON as it is; of a page, how large it is."""
+    if content_type.endswith("json"):
+        return json.dumps(json.loads(body), ensure_ascii=False)
+    return f"a page of {len(body.encode()):,} bytes"

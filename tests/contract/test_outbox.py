@@ -1,0 +1,213 @@
+"""What every outbox promises (notifications.ports.Outbox)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from adapters.store.rows import to_ms
+from adapters.store.tables import OutboxStates
+from conversation.ports import Exchange, JournalBatch
+from domain.errors import StoreUnavailable
+from domain.message import OutboundMessage, SendStatus
+from notifications.retry import OutboxState
+from tests.contract.stores import ACCOUNT, LEASE, START, Store, StoreKit, sent
+
+
+async def waiting(kit: StoreKit, store: Store, count: int = 1, *, valid_for: float = 3600) -> list[OutboundMessage]:
+    """Replies written `ready`."""
+    replies = []
+    for number in range(count):
+        message = kit.message(f"question {kit.new_id()} {number}")
+        reply = kit.reply(message, valid_for)
+        decided = kit.decided(message)
+        await store.commit(JournalBatch(exchanges=[Exchange(message=message, decision=decided.decision, reply=reply)]))
+        replies.append(reply)
+    return replies
+
+
+async def states(kit: StoreKit) -> list[str]:
+    return [row["state"] for row in await kit.rows("outbox")]
+
+
+def test_the_store_and_the_rule_call_the_states_by_the_same_names() -> None:
+    named = {value for name, value in vars(OutboxStates).items() if name.isupper()}
+    assert named <= {state.value for state in OutboxState}
+
+
+async def test_a_locked_store_claims_nothing_and_says_so(store_kit: StoreKit, store: Store) -> None:
+    replies = await waiting(store_kit, store)
+    with store_kit.locked(), pytest.raises(StoreUnavailable):
+        await store.claim(ACCOUNT, 1)
+    assert await store.claim(ACCOUNT, 1) == replies
+
+
+async def test_a_claimed_row_comes_back_as_it_was_written(store_kit: StoreKit, store: Store) -> None:
+    replies = await waiting(store_kit, store)
+    assert await store.claim(ACCOUNT, 10) == replies
+    [row] = await store_kit.rows("outbox")
+    lease_until = to_ms(START + LEASE)
+    assert (row["state"], row["attempts"], row["lease_until"]) == ("claimed", 0, lease_until)
+
+
+async def test_replies_leave_before_notices_before_broadcasts_each_by_id(store_kit: StoreKit, store: Store) -> None:
+    replies = await waiting(store_kit, store, 6)
+    await store_kit.recategorise({replies[0].id: "broadcast", replies[1].id: "notice", replies[4].id: "notice"})
+    claimed = [(await store.claim(ACCOUNT, 2)) for _ in range(4)]
+    order = [replies[number].id for number in (2, 3, 5, 1, 4, 0)]
+    assert [[message.id for message in some] for some in claimed] == [order[:2], order[2:4], order[4:], []]
+
+
+async def test_no_row_is_claimed_twice_by_claims_at_once(store_kit: StoreKit, store: Store) -> None:
+    replies = await waiting(store_kit, store, 10)
+    claims = await asyncio.gather(*(store.claim(ACCOUNT, 3) for _ in range(5)))
+    claimed = [message.id for some in claims for message in some]
+    assert sorted(claimed) == [reply.id for reply in replies]
+
+
+async def test_only_rows_of_the_account_are_claimed(store_kit: StoreKit, store: Store) -> None:
+    await waiting(store_kit, store)
+    assert await store.claim("another", 10) == []
+
+
+async def test_expired_rows_are_closed_on_the_way_and_do_not_shorten_the_claim(
+    store_kit: StoreKit, store: Store
+) -> None:
+    await waiting(store_kit, store, 3, valid_for=10)
+    live = await waiting(store_kit, store, 2)
+    store_kit.clock.advance(10)
+    assert await store.claim(ACCOUNT, 2) == live
+    assert await states(store_kit) == ["expired", "expired", "expired", "claimed", "claimed"]
+    assert {row["settled_at"] for row in (await store_kit.rows("outbox"))[:3]} == {to_ms(store_kit.clock.now)}
+
+
+async def test_a_hand_over_counts_as_an_attempt(store_kit: StoreKit, store: Store) -> None:
+    [reply] = await waiting(store_kit, store)
+    await store.claim(ACCOUNT, 1)
+    store_kit.clock.advance(1)
+    await store.hand_over([reply.id])
+    row = await store_kit.row("outbox", reply.id)
+    assert (row["state"], row["attempts"]) == ("handed_over", 1)
+    assert row["handed_over_at"] == to_ms(store_kit.clock.now)
+
+
+async def test_what_is_released_can_be_claimed_again_at_once(store_kit: StoreKit, store: Store) -> None:
+    replies = await waiting(store_kit, store, 2)
+    await store.claim(ACCOUNT, 2)
+    await store.release([reply.id for reply in replies])
+    assert await store.claim(ACCOUNT, 2) == replies
+
+
+async def test_what_was_handed_over_cannot_be_released(store_kit: StoreKit, store: Store) -> None:
+    [reply] = await waiting(store_kit, store)
+    await store.claim(ACCOUNT, 1)
+    await store.hand_over([reply.id])
+    await store.release([reply.id])
+    assert await store.claim(ACCOUNT, 1) == []
+
+
+async def test_hand_over_and_release_touch_only_what_is_claimed(store_kit: StoreKit, store: Store) -> None:
+    [reply] = await waiting(store_kit, store)
+    await store.hand_over([reply.id])
+    await store.release([])
+    assert await states(store_kit) == ["ready"]
+
+
+async def test_recovering_leaves_ones_own_rows_alone(store_kit: StoreKit, store: Store) -> None:
+    await waiting(store_kit, store, 2)
+    [first, _] = await store.claim(ACCOUNT, 2)
+    await store.hand_over([first.id])
+    assert await store.recover() == {"freed": 0, "resend": 0, "closed": 0}
+    assert await states(store_kit) == ["handed_over", "claimed"]
+
+
+async def test_what_a_dead_process_only_claimed_is_free(store_kit: StoreKit, store: Store) -> None:
+    replies = await waiting(store_kit, store, 3)
+    await store.claim(ACCOUNT, 2)
+    await store_kit.crash(store)
+    heir = await store_kit.open()
+    assert await heir.recover() == {"freed": 2, "resend": 0, "closed": 0}
+    assert await heir.claim(ACCOUNT, 10) == replies
+
+
+async def test_a_young_reply_a_dead_process_handed_over_is_sent_once_more(store_kit: StoreKit, store: Store) -> None:
+    [reply] = await waiting(store_kit, store)
+    await store.claim(ACCOUNT, 1)
+    await store.hand_over([reply.id])
+    await store_kit.crash(store)
+    heir = await store_kit.open()
+    assert await heir.recover() == {"freed": 0, "resend": 1, "closed": 0}
+    [again] = await heir.claim(ACCOUNT, 1)
+    assert (again.id, again.attempts) == (reply.id, 1)
+    await heir.hand_over([reply.id])
+    await store_kit.crash(heir)
+    assert await (await store_kit.open()).recover() == {"freed": 0, "resend": 0, "closed": 1}
+    row = await store_kit.row("outbox", reply.id)
+    assert (row["state"], row["attempts"], row["reason"] is None) == ("unknown", 2, False)
+
+
+async def test_an_old_reply_a_dead_process_handed_over_is_closed_as_unknown(store_kit: StoreKit, store: Store) -> None:
+    [reply] = await waiting(store_kit, store)
+    await store.claim(ACCOUNT, 1)
+    await store.hand_over([reply.id])
+    await store_kit.crash(store)
+    store_kit.clock.advance(120)
+    heir = await store_kit.open()
+    assert await heir.recover() == {"freed": 0, "resend": 0, "closed": 1}
+
+
+async def test_a_notice_a_dead_process_handed_over_waits_for_its_report_first(
+    store_kit: StoreKit, store: Store
+) -> None:
+    [reply] = await waiting(store_kit, store)
+    await store_kit.recategorise({reply.id: "notice"})
+    await store.claim(ACCOUNT, 1)
+    await store.hand_over([reply.id])
+    await store_kit.crash(store)
+    heir = await store_kit.open()
+    assert await heir.recover() == {"freed": 0, "resend": 1, "closed": 0}
+    assert await heir.claim(ACCOUNT, 1) == []
+    store_kit.clock.advance(600)
+    assert [message.id for message in await heir.claim(ACCOUNT, 1)] == [reply.id]
+
+
+async def test_that_a_message_was_taken_after_all_ends_the_doubt(store_kit: StoreKit, store: Store) -> None:
+    [reply] = await waiting(store_kit, store)
+    await store.claim(ACCOUNT, 1)
+    await store.hand_over([reply.id])
+    await store.commit(JournalBatch(results=[sent(reply, SendStatus.UNKNOWN)]))
+    await store.commit(JournalBatch(results=[sent(reply, SendStatus.ACCEPTED)]))
+    assert await states(store_kit) == ["accepted"]
+    assert await store.claim(ACCOUNT, 1) == []
+
+
+async def test_renewing_keeps_what_we_hold_for_another_lease(store_kit: StoreKit, store: Store) -> None:
+    await waiting(store_kit, store, 2)
+    await store.claim(ACCOUNT, 1)
+    await store.commit(JournalBatch(exchanges=[Exchange(message=store_kit.message("open"))]))
+    store_kit.clock.advance(30)
+    await store.renew()
+    lease_until = to_ms(START + timedelta(seconds=30) + LEASE)
+    held, ready = await store_kit.rows("outbox")
+    assert (held["lease_until"], ready["lease_until"]) == (lease_until, None)
+    assert [row["lease_until"] for row in await store_kit.rows("inbox")] == [None, None, lease_until]
+    [process] = await store_kit.rows("process")
+    assert process["heartbeat_at"] == to_ms(store_kit.clock.now)
+
+
+async def test_depth_counts_what_waits_by_account(store_kit: StoreKit, store: Store) -> None:
+    assert await store.depth() == {}
+    await waiting(store_kit, store, 3)
+    await store.claim(ACCOUNT, 1)
+    assert await store.depth() == {ACCOUNT: 2}
+
+
+async def test_every_start_gets_the_next_process_number(store_kit: StoreKit, store: Store) -> None:
+    first = store.process_number()
+    await store.close()
+    second = (await store_kit.open()).process_number()
+    assert second == first + 1
+    ended, running = await store_kit.rows("process")
+    assert (ended["ended_at"] is None, running["ended_at"]) == (False, None)
