@@ -13,50 +13,42 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
-from string import ascii_uppercase
 from typing import NamedTuple
+
+from domain.code_prefix import (
+    ANY_DIGIT,
+    DIGIT,
+    DIGITS,
+    GAP,
+    LONGEST_GROUP,
+    LOOK_ALIKES,
+    MIN_GLUED_WORD,
+    has_digit,
+    letters_before,
+    old_prefix,
+    stray_number,
+)
 
 MAX_READINGS = 12
 _MAX_GROUPS = 6
-_LONGEST_GROUP = 3
 _MAX_PIECES = _MAX_GROUPS + 4
 _SHORT_DATE, _LONG_DATE = 6, 8
 _MIN_SERIAL, MAX_SERIAL = 4, 8
-_MIN_GLUED_WORD = 2  # "DKH51" is a keyword and a code; in "XH51" the code itself is mistyped
-_LONGEST_OLD_PREFIX = 7
-_PREFIX_SPAN = 24
 _EARLIEST_YEAR = 2000
 
-_DIGIT = "[0-9OILSB]"
-_GAP = r"[ \n.,\-_/+]"
-_DIGITS = str.maketrans("OILSB", "01158")
-_LOOK_ALIKES = "OILSB"
 
-_ROOT = re.compile(rf"(?=([A-Z])({_DIGIT}{{2}}))")
-_HEAD = re.compile(rf"{_DIGIT}+")
+_ROOT = re.compile(rf"(?=([A-Z])({DIGIT}{{2}}))")
+_HEAD = re.compile(rf"{DIGIT}+")
 _GLUED = re.compile(r"[0-9A-Z]{1,32}")
-_NEXT = re.compile(rf"({_GAP}{{1,6}})({_DIGIT}[0-9A-Z]{{0,31}})")
+_NEXT = re.compile(rf"({GAP}{{1,6}})({DIGIT}[0-9A-Z]{{0,31}})")
 _LINE_BREAK = re.compile(r" *\n *")
 _GOES_ON = re.compile(r"[.\-_][0-9]")
 _WORD_BEHIND = re.compile(r"[A-Z]+(?:\Z|[0-9]{2})")  # a glued word, or the next code
-_TIGHT_NUMBER_BEFORE = re.compile(r"[0-9][.,\-_]\Z")
-_BROKEN_BEFORE = re.compile(r"[0-9] *\n *\Z")
-_NUMBER_BEFORE = re.compile(rf"([0-9]{{1,12}})({_GAP}{{0,3}})\Z")
 _PHONE = re.compile(r"0[2-9][0-9]{8}(?![0-9])")
 _PRINTED = re.compile(
     r"[A-Z][0-9]{2}((?:\.[0-9]{1,3}){0,6})-([0-9]{8}|[0-9]{6})-([0-9]{4,8})(?![0-9A-Z]|[.\-_][0-9]| *\n)"
 )
-_ANY_DIGIT = re.compile("[0-9]")
 _ENDS_ITS_LINE = re.compile(r" *(?:\n|\Z|[A-Z])")  # not "2. H51...", the next row of a list
-
-_OLD_PREFIXES = (
-    re.compile(
-        rf"({_DIGIT}{{3}}|0{{1,2}})({_GAP}{{1,3}})({_DIGIT}{{2}}|0)({_GAP}{{1,3}})({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"
-    ),
-    re.compile(rf"()()({_DIGIT}{{2}}|0)({_GAP}{{1,3}})({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"),
-    re.compile(rf"({_DIGIT}{{3}})()({_DIGIT}{{2}})()({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"),
-    re.compile(rf"(000(?=00)|)()(00|)()({_DIGIT}{{2}})({_GAP}{{0,3}})\Z"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +119,9 @@ def roots(text: str) -> Iterator[int]:
     """Where a level-1 agency may begin, left to right; `text` is folded and bare."""
     for match in _ROOT.finditer(text):
         typed = match[2]
-        if 0 < _letters_before(text, match.start()) < _MIN_GLUED_WORD:
+        if 0 < letters_before(text, match.start()) < MIN_GLUED_WORD:
             continue
-        if typed.isdigit() or (_has_digit(typed) and _stands_firm(text, match.end(2))):
+        if typed.isdigit() or (has_digit(typed) and _stands_firm(text, match.end(2))):
             yield match.start()
 
 
@@ -138,7 +130,7 @@ def readings_at(text: str, root: int, floor: int, latest: date) -> list[TypedCod
     (the end of the code before it) nor be dated after `latest`.
     """
     tails = _printed_tail(text, root, latest) or _typed_tails(text, root, latest)
-    level1 = text[root] + text[root + 1 : root + 3].translate(_DIGITS)
+    level1 = text[root] + text[root + 1 : root + 3].translate(DIGITS)
     found: dict[tuple[str, str, str], TypedCode] = {}
     for tail in tails:
         for code in _with_agency(text, root, floor, level1, tail):
@@ -160,16 +152,6 @@ def _typed_tails(text: str, root: int, latest: date) -> list[_Tail]:
     if not pieces or _is_phone(text, root):
         return []
     return _believable(list(islice(_tails(text, pieces, 0, _Path(), latest), MAX_READINGS)))
-
-
-def _has_digit(typed: str) -> bool:
-    """A word such as "LO" is no number, though each of its letters could be a digit."""
-    return _ANY_DIGIT.search(typed) is not None
-
-
-def _letters_before(text: str, place: int) -> int:
-    before = text[max(0, place - _MIN_GLUED_WORD) : place]
-    return len(before) - len(before.rstrip(ascii_uppercase))
 
 
 def _stands_firm(text: str, place: int) -> bool:
@@ -198,34 +180,34 @@ def _pieces_after(text: str, place: int) -> list[_Piece]:
 def _digits_of(piece: _Piece) -> Iterator[_Digits]:
     """The number a piece is or begins with: O, I, L, S, B among digits are digits, behind them either."""
     head = _HEAD.match(piece.typed)
-    if head is None or not (piece.firm or _has_digit(head[0])):
+    if head is None or not (piece.firm or has_digit(head[0])):
         return
     typed, rest = head[0], piece.typed[head.end() :]
     if not typed.isdigit() and len(typed) < _MIN_SERIAL and piece.gap and piece.gap.isspace():
         return  # "L1" after a space is a word
-    if len(typed) > MAX_SERIAL and 2 * len(_ANY_DIGIT.findall(typed)) < len(typed):
+    if len(typed) > MAX_SERIAL and 2 * len(ANY_DIGIT.findall(typed)) < len(typed):
         return  # parts glued together are believed only where most of them are digits
-    stem = typed.rstrip(_LOOK_ALIKES)
+    stem = typed.rstrip(LOOK_ALIKES)
     if not rest:
-        yield _Digits(typed.translate(_DIGITS), piece.end, whole=True, sure=True)
+        yield _Digits(typed.translate(DIGITS), piece.end, whole=True, sure=True)
     behind = typed[len(stem) :] + rest
-    if stem and _has_digit(stem) and behind and _WORD_BEHIND.match(behind):
-        yield _Digits(stem.translate(_DIGITS), piece.end - len(behind), whole=False, sure=bool(rest))
+    if stem and has_digit(stem) and behind and _WORD_BEHIND.match(behind):
+        yield _Digits(stem.translate(DIGITS), piece.end - len(behind), whole=False, sure=bool(rest))
 
 
 def _group_cuts(digits: str, most: int) -> Iterator[tuple[str, ...]]:
     """Glued groups, at most `most`: two or three digits each, the last one may have a single digit."""
-    if most and len(digits) <= _LONGEST_GROUP:
+    if most and len(digits) <= LONGEST_GROUP:
         yield (digits,)
-    for size in (2, _LONGEST_GROUP) if most > 1 else ():
-        if size < len(digits) <= size + _LONGEST_GROUP * (most - 1):
+    for size in (2, LONGEST_GROUP) if most > 1 else ():
+        if size < len(digits) <= size + LONGEST_GROUP * (most - 1):
             for rest in _group_cuts(digits[size:], most - 1):
                 yield (digits[:size], *rest)
 
 
 def _cuts(digits: str, most: int, latest: date) -> Iterator[_Cut]:
     """A number as glued groups (at most `most`), date and serial, each possibly empty, in this order."""
-    for size in range(min(len(digits), _LONGEST_GROUP * most) + 1):
+    for size in range(min(len(digits), LONGEST_GROUP * most) + 1):
         ends = _ends(digits[size:], latest)
         if ends:
             for groups in _group_cuts(digits[:size], most) if size else ((),):
@@ -250,7 +232,7 @@ def _ends(digits: str, latest: date) -> list[tuple[str, str]]:
 def _piece_cuts(piece: _Piece, digits: str, path: _Path, latest: date) -> Iterable[_Cut]:
     """What a piece may be where groups or the date are due. No glued groups begin behind a dash, nor a second time."""
     most = _MAX_GROUPS - len(path.groups)
-    if piece.gap and len(digits) <= _LONGEST_GROUP:
+    if piece.gap and len(digits) <= LONGEST_GROUP:
         return (_Cut((digits,), "", ""),) if most else ()
     return _cuts(digits, 0 if path.lost or "-" in piece.gap else most, latest)
 
@@ -336,59 +318,18 @@ def _believable(tails: list[_Tail]) -> list[_Tail]:
 def _with_agency(text: str, root: int, floor: int, level1: str, tail: _Tail) -> Iterator[TypedCode]:
     """The new form, the old form, both or neither, by what stands before the level-1 agency."""
     new = TypedCode(False, ".".join((level1, *tail.path.groups)), tail.day, tail.serial, root, tail.end)
-    prefix = _old_prefix(text, root, floor)
+    spaced = tail.day_gap.isspace()
+    prefix = old_prefix(text, root, floor)
     if prefix is None:
-        if not (_stray_number(text, root, floor, tail) and not tail.path.groups):
+        if tail.path.groups or not stray_number(text, root, floor, spaced=spaced):
             yield new
         return
-    start, groups, gap, full = prefix
-    bound = not any(sign.isspace() for sign in gap)
     if tail.path.groups:
-        if not (bound and full):
+        if not (prefix.bound and prefix.full):
             yield new
         return
     if len(tail.day) == _SHORT_DATE:
-        yield TypedCode(True, ".".join((*groups, level1)), tail.day, tail.serial, start, tail.end)
-    if not bound and not full and not tail.day_gap.isspace():
+        agency = ".".join((*prefix.groups, level1))
+        yield TypedCode(True, agency, tail.day, tail.serial, prefix.start, tail.end)
+    if not (prefix.bound or prefix.full or spaced):
         yield new
-
-
-def _old_prefix(text: str, root: int, floor: int) -> tuple[int, tuple[str, str, str], str, bool] | None:
-    """(start, groups, gap behind, two groups or more were typed) of `000.00.18.` with lost leading zeros restored."""
-    first = max(floor, root - _PREFIX_SPAN)
-    before = text[first:root]
-    if not _has_digit(before):
-        return None
-    for pattern in _OLD_PREFIXES:
-        match = pattern.search(before)
-        if match is None or not _has_digit(match[0]) or not _is_border(text, first + match.start(), floor):
-            continue
-        if len(match[1]) < _LONGEST_GROUP and _BROKEN_BEFORE.search(before[: match.start()]):
-            continue  # the code began on the line before
-        if any(match[part].isalpha() and not match[part + 1].strip() for part in (1, 3, 5)):
-            continue  # "so 18 H51 ...": a word, not 50
-        groups = (
-            match[1].translate(_DIGITS).zfill(3),
-            match[3].translate(_DIGITS).zfill(2),
-            match[5].translate(_DIGITS),
-        )
-        return first + match.start(), groups, match[6], bool(match[1] or match[3])
-    return None
-
-
-def _is_border(text: str, place: int, floor: int) -> bool:
-    """Nothing that would lengthen a number stands before `place`; a glued word of two letters may."""
-    before = text[max(floor, place - _MIN_GLUED_WORD) : place]
-    if before and before[-1].isascii() and before[-1].isalnum():
-        return _letters_before(text, place) >= _MIN_GLUED_WORD
-    return _TIGHT_NUMBER_BEFORE.search(before) is None
-
-
-def _stray_number(text: str, root: int, floor: int, tail: _Tail) -> bool:
-    """A number before the agency that is no old prefix but seems to belong to the code: its reading is not sure."""
-    match = _NUMBER_BEFORE.search(text[max(floor, root - _PREFIX_SPAN) : root])
-    if match is None:
-        return False
-    if any(sign.isspace() for sign in match[2]):
-        return len(match[1]) <= _LONGEST_OLD_PREFIX and tail.day_gap.isspace()
-    return True

@@ -15,18 +15,19 @@ from demo.smsc import MoTicket, Smsc, SmscOptions
 PLAIN = "Ho so 000.00.18.H51-161220-0001: da xong. Moi ong/ba den nhan ket qua @ [1] {2}"
 ACCENTED = "Hồ sơ 000.00.18.H51-161220-0001 đã có kết quả, mời ông/bà đến bộ phận một cửa để nhận trong giờ làm việc."
 QUESTION = "Tra cứu 000.00.18.H51-161220-0001"
-PATIENCE = 20.0
+PATIENCE = 10.0
 
 
 @pytest.fixture
 async def smsc() -> AsyncIterator[Smsc]:
-    async with Smsc(SmscOptions(system_id="stranger", password="secret")) as running, asyncio.timeout(PATIENCE):
+    async with Smsc(SmscOptions(system_id="stranger", password="secret")) as running:
         yield running
 
 
 async def everything_was_heard(smsc: Smsc, ticket: MoTicket) -> None:
     """Both texts came whole, the question and every receipt were acknowledged."""
-    await smsc.until(lambda: len(smsc.replies) == 2)
+    async with asyncio.timeout(PATIENCE):
+        await smsc.until(lambda: len(smsc.replies) == 2)
     assert {reply.text for reply in smsc.replies} == {PLAIN, ACCENTED}
     assert await ticket.acked == c.ROK
     segments = sum(reply.segments for reply in smsc.replies)
