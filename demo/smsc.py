@@ -12,7 +12,8 @@ from channels.sms import commands as c
 from channels.sms.pdu import Bind, DeliverSmResp, GenericNack, SubmitSm, SubmitSmResp, Unbind
 from demo.smsc_faults import FAULTS, Dice, Fault, parse_fault
 from demo.smsc_messages import Concatenation
-from demo.smsc_server import Seen, Smsc, SmscOptions
+from demo.smsc_options import SmscOptions
+from demo.smsc_server import Seen, Smsc
 from demo.smsc_session import Delivery, Session
 from demo.smsc_strikes import STRIKES
 from demo.smsc_tickets import MoTicket, Reply

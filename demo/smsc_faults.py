@@ -1,6 +1,6 @@
 """Every way the simulated SMSC can misbehave, as named options, and the dice that decide when it does.
 
-All of them have been met in the field: reference is SMPP 3.4 and the habits of operators' centres. A fault is armed by
+All of them have been met in the field. A fault is armed by
 a float (its probability each time it could happen, 1.0 always) or an int (it happens the next so many times).
 """
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from typing import Final, Self
@@ -17,6 +17,7 @@ from channels.sms import commands as c
 from channels.sms.pdu import Bind, DeliverSm, Pdu, SubmitSm, SubmitSmResp, encode
 from demo.smsc_faults import BIND_REFUSALS, SUBMIT_REFUSALS, Dice, Fault
 from demo.smsc_messages import Concatenation, MobileText, message_ids, mobile_originated, receipts
+from demo.smsc_options import SmscOptions
 from demo.smsc_session import Delivery, Session
 from demo.smsc_strikes import STRIKES, strike
 from demo.smsc_tickets import Assembler, MoTicket, Reply, Tickets
@@ -25,29 +26,6 @@ from demo.smsc_tickets import Assembler, MoTicket, Reply, Tickets
 TEMPORARY: Final = frozenset({c.RSYSERR, c.RMSGQFUL, c.RTHROTTLED, c.RX_T_APPN})
 PARTING: Final = 1.0  # seconds a connection has to take what is still to be written
 RECORDED: Final = 100_000  # at most so many PDUs are remembered
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmscOptions:
-    """The account, the manners and the faults. Times are seconds; `faults` as `Dice.arm` takes them."""
-
-    system_id: str = "demo"
-    password: str = field(default="demo", repr=False)
-    max_binds: int = 8
-    window: int = 10  # unacknowledged deliver_sm on one bind; more wait in a queue
-    redeliver_after: float = 30.0  # an unacknowledged deliver_sm is written again
-    retry_after: float = 1.0  # a temporarily refused one, too
-    receipt_delay: float = 0.0
-    slow_response: float = 1.0  # for the faults slow-response and responses-out-of-order
-    faults: Mapping[Fault, float] = field(default_factory=dict)
-    seed: int = 0
-    record: bool = True
-    # None: from the clock, so that a restarted simulator does not repeat ids a gateway still remembers.
-    first_message_id: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.window < 1 or self.max_binds < 1:
-            raise ValueError("window and max_binds are at least 1")
 
 
 @dataclass(frozen=True, slots=True)

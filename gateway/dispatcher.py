@@ -26,7 +26,8 @@ from gateway.sender import Sender
 from gateway.stage import Stage
 from notifications.ports import Outbox
 
-LARGEST_BATCH = 500
+LARGEST_BATCH = 32  # small enough that the next is decided while this one is being written
+LARGEST_TAKE_OVER = 500
 TAKE_OVER_EVERY = 5.0  # seconds between looks for open messages of owners that are gone
 
 log = structlog.get_logger()
@@ -203,7 +204,7 @@ class Dispatcher:
     def _write(self, walk: _Walk, decision: Decision) -> None:
         exchange = self._exchange(walk, decision)
         if walk.arrival is None:
-            self._commits.closing(Entry(exchange, partial(self._answered, walk), partial(self._overtaken, walk)))
+            self._commits.closing(Entry(exchange, partial(self._answered, walk), self._overtaken))
         else:
             on_written = partial(self._written, walk)
             self._commits.exchange(
@@ -230,7 +231,7 @@ class Dispatcher:
         return await answerable
 
     def _close(self, walk: _Walk, decision: Decision) -> None:
-        entry = Entry(self._exchange(walk, decision), partial(self._answered, walk), partial(self._overtaken, walk))
+        entry = Entry(self._exchange(walk, decision), partial(self._answered, walk), self._overtaken)
         self._commits.closing(entry)
 
     def _exchange(self, walk: _Walk, decision: Decision) -> Exchange:
@@ -282,7 +283,7 @@ class Dispatcher:
         self._acknowledge(walk, earlier)
         self._undo(walk, entry)
 
-    def _overtaken(self, walk: _Walk, entry: Entry, _: int) -> None:
+    def _overtaken(self, entry: Entry, _: int) -> None:
         self._in_flight -= 1
         self._release(entry)
 
@@ -323,7 +324,7 @@ class Dispatcher:
         while True:
             try:
                 recovered = await self._outbox.recover()
-                left_open = await self._journal.take_open(LARGEST_BATCH)
+                left_open = await self._journal.take_open(LARGEST_TAKE_OVER)
             except StoreError as error:
                 log.warning("journal.take_over_failed", error=str(error))
             else:

@@ -7,7 +7,7 @@ in adapters.store.statements. A lock file keeps a second gateway away, so every 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -80,6 +80,9 @@ class SqliteStore:
         self._process_number: int | None = None
         self._beat_ms = 0  # the last sign of life written; touched by the writer thread only
         self._feedback_numbers = iter(range(0))  # the rest of the block; likewise
+        # Everybody who chose something, as urns: nearly nobody did, and asking the file about each sender would put a
+        # hop to another thread before every answer. Nobody else writes this file, so the set is complete.
+        self._chosen: set[str] = set()
 
     async def open(self) -> None:
         """Take the lock file, bring the schema up to date, connect, and end what former processes left.
@@ -94,6 +97,7 @@ class SqliteStore:
             await self._writer.open()
             await self._reader.open()
             self._process_number = await self._writer.run(self._start)
+            self._chosen = await self._reader.run(lambda c: {row[0] for row in c.exec_driver_sql(sql.CHOSEN)})
         except BaseException:
             await self._disconnect()
             raise
@@ -122,6 +126,7 @@ class SqliteStore:
 
     async def commit(self, batch: JournalBatch) -> JournalReceipt:
         """See conversation.ports.Journal. Cancelled while it runs, it is still carried out."""
+        self._chosen.update(_choosers(batch))
         return await self._writer.run(lambda connection: self._commit(connection, batch))
 
     async def written(self, inbound_ids: Sequence[int]) -> frozenset[int]:
@@ -158,7 +163,10 @@ class SqliteStore:
     # People
 
     async def get(self, addresses: Sequence[Address]) -> Mapping[Address, Person]:
-        urns = encode([address.urn for address in addresses])
+        chosen = [address.urn for address in addresses if address.urn in self._chosen]
+        if not chosen:
+            return {}
+        urns = encode(chosen)
         rows = await self._reader.run(lambda c: decode(_text(c, sql.PEOPLE, urns), list[PersonRow]))
         return {person.address: person for person in map(read_person, rows)}
 
@@ -268,6 +276,12 @@ class SqliteStore:
             await self._writer.close()
         finally:
             self._lock.release()
+
+
+def _choosers(batch: JournalBatch) -> Iterator[str]:
+    for exchange in (*batch.exchanges, *batch.closings):
+        if exchange.decision is not None and exchange.decision.person is not None:
+            yield exchange.decision.person.address.urn
 
 
 def _claim_live(

@@ -223,6 +223,8 @@ UPDATE inbox SET session_ended_at = coalesce(
     (SELECT coalesce(p.ended_at, p.heartbeat_at) FROM process AS p WHERE p.owner = inbox.owner), ?)
 WHERE id >= ? AND session IS NOT NULL AND session_ended_at IS NULL AND owner <> ?"""
 
+CHOSEN = "SELECT address FROM person"
+
 PEOPLE = _group(PERSON_COLUMNS, "json_each(?) AS k CROSS JOIN person WHERE person.address = k.value")
 RECALL = f"""
 WITH recent AS (SELECT id, dossier_code FROM inbox WHERE sender = ? ORDER BY id DESC LIMIT {REMEMBERED_MESSAGES})

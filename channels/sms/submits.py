@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from channels.sms.account import SmppAccount
 from channels.sms.pdu import ProtocolError, SubmitSm, encode
@@ -75,13 +76,13 @@ class Submits:
         """No longer than the message itself is of use."""
         if self._account.validity <= 0:
             return ""
-        return relative_time(min(self._account.validity, (message.expires_at - now).total_seconds()))
+        return relative_time(int(min(self._account.validity, (message.expires_at - now).total_seconds())))
 
 
-def relative_time(seconds: float) -> str:
+@lru_cache(maxsize=1024)  # most messages of a batch, and of a day, live equally long
+def relative_time(seconds: int) -> str:
     """A span as SMPP writes it, "YYMMDDhhmmss000R" (§7.1.1.2), between a minute and 99 days."""
-    whole = int(max(SHORTEST_VALIDITY, min(LONGEST_VALIDITY, seconds)))
-    days, rest = divmod(whole, DAY)
+    days, rest = divmod(max(SHORTEST_VALIDITY, min(LONGEST_VALIDITY, seconds)), DAY)
     hours, rest = divmod(rest, HOUR)
     minutes, rest = divmod(rest, MINUTE)
     return f"0000{days:02}{hours:02}{minutes:02}{rest:02}000R"

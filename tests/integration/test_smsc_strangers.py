@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 
 from channels.sms import commands as c
-from channels.sms.pdu import Bind, DeliverSmResp, Unbind, UnbindResp
-from demo.smsc import MoTicket, Smsc, SmscOptions
+from channels.sms.pdu import Bind, DeliverSmResp, EnquireLinkResp, Unbind, UnbindResp
+from demo.smsc import Fault, MoTicket, Smsc, SmscOptions
+from demo.smsc_strikes import FLOOD
 
 PLAIN = "Ho so 000.00.18.H51-161220-0001: da xong. Moi ong/ba den nhan ket qua @ [1] {2}"
 ACCENTED = "Hồ sơ 000.00.18.H51-161220-0001 đã có kết quả, mời ông/bà đến bộ phận một cửa để nhận trong giờ làm việc."
 QUESTION = "Tra cứu 000.00.18.H51-161220-0001"
 PATIENCE = 10.0
+
+# aiosmpplib drops its stream without waiting for its end; that is its own affair.
+leaves_its_stream_open = pytest.mark.filterwarnings(
+    "ignore:unclosed:ResourceWarning", "ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning"
+)
 
 
 @pytest.fixture
@@ -43,8 +49,14 @@ class SmpplibClient:
         self.delivered: list[Any] = []
         self.message_ids: list[str] = []
         self._client = Client("127.0.0.1", port, timeout=5, allow_unknown_opt_params=True)
-        self._client.set_message_received_handler(self.delivered.append)
-        self._client.set_message_sent_handler(lambda pdu: self.message_ids.append(pdu.message_id.decode()))
+        self._client.set_message_received_handler(self._hear)
+        self._client.set_message_sent_handler(self._note_id)
+
+    def _hear(self, pdu: Any) -> None:
+        self.delivered.append(pdu)
+
+    def _note_id(self, pdu: Any) -> None:
+        self.message_ids.append(pdu.message_id.decode())
 
     def run(self) -> None:
         self._client.connect()
@@ -89,7 +101,7 @@ async def test_smpplib_is_told_its_password_is_wrong(smsc: Smsc) -> None:
     from smpplib.client import Client
     from smpplib.exceptions import PDUError
 
-    client = Client("127.0.0.1", smsc.port, timeout=5)
+    client = Client("127.0.0.1", smsc.port, timeout=5, allow_unknown_opt_params=True)
 
     def bind() -> None:
         client.connect()
@@ -102,6 +114,7 @@ async def test_smpplib_is_told_its_password_is_wrong(smsc: Smsc) -> None:
         await asyncio.to_thread(bind)
 
 
+@leaves_its_stream_open
 async def test_aiosmpplib_binds_sends_receives_and_unbinds(smsc: Smsc) -> None:
     from aiosmpplib import ESME, AbstractHook, DeliverSm, PhoneNumber, SubmitSm
 
@@ -142,18 +155,18 @@ async def test_aiosmpplib_binds_sends_receives_and_unbinds(smsc: Smsc) -> None:
     assert len(smsc.received(Bind)) == len(smsc.received(Unbind)) == 1
 
 
-async def test_aiosmpplib_answers_enquire_link_and_unbind(smsc: Smsc) -> None:
+@leaves_its_stream_open
+async def test_aiosmpplib_answers_enquire_link_and_unbind_and_comes_back(smsc: Smsc) -> None:
     from aiosmpplib import ESME
-
-    from channels.sms.pdu import EnquireLinkResp
-    from demo.smsc import Fault
 
     esme = ESME("127.0.0.1", smsc.port, "stranger", "secret", log_level="CRITICAL")
     running = asyncio.create_task(esme.start())
     await smsc.bound()
     await smsc.strike(Fault.ENQUIRE_LINK_FLOOD)
-    await smsc.until(lambda: len(smsc.received(EnquireLinkResp)) == 1000)
-    await smsc.unbind_all()
-    assert len(smsc.received(UnbindResp)) == 1
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with asyncio.timeout(PATIENCE):
+        await smsc.until(lambda: len(smsc.received(EnquireLinkResp)) == FLOOD)
+        await smsc.unbind_all()
+        assert len(smsc.received(UnbindResp)) == 1
+        await smsc.bound()
+        await esme.stop()
+        await running

@@ -7,7 +7,7 @@ import random
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 from hypothesis import given
@@ -357,6 +357,23 @@ async def test_small_writes_are_not_delayed_by_nagle() -> None:
     await session.ended
     server.close()
     await server.wait_closed()
+
+
+class ForeignWire:
+    """A transport by behaviour and not by inheritance, as uvloop's are."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wire, name)
+
+
+async def test_transport_of_another_event_loop_is_as_good(rig: RigMaker) -> None:
+    it = rig()
+    it.session.connection_made(cast("asyncio.Transport", ForeignWire(it.wire)))
+    await it.bind()
+    assert it.session.room == 4
 
 
 # What cannot be read.
