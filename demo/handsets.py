@@ -1,0 +1,145 @@
+"""The demo's telephones: what they sent and what they got, as events a page can follow and catch up on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+
+from channels.sms import commands as c
+from demo.smsc_tickets import MoTicket, Reply
+from domain.gsm import Alphabet, segments_needed
+
+KEPT = 200  # events a page that opens late is told
+BEHIND = 400  # events a page may lag before it is cut off; it comes back and catches up
+
+_ALPHABETS = {Alphabet.GSM7: "GSM-7", Alphabet.UCS2: "UCS-2"}
+
+Send = Callable[[str, str], Awaitable[MoTicket]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandsetEvent:
+    """`kind`: sent (by the telephone), taken or refused (by the gateway), reply (to the telephone).
+
+    `number` is the telephone's. `milliseconds` count from the moment the SMSC first handed the text to the gateway;
+    None where nobody had asked. `about` is the id of the event "sent" that this one belongs to, or 0.
+    """
+
+    id: int
+    kind: str
+    number: str
+    at: datetime
+    about: int = 0
+    text: str = ""
+    segments: int = 0
+    alphabet: str = ""
+    milliseconds: float | None = None
+
+
+class Handsets:
+    """All telephones of the demo. `send(number, text)` hands a text to the SMSC; `replied` is its on_reply.
+
+    `handsets = Handsets(lambda number, text: smsc.send_mo(number, short_code, text))` and then
+    `smsc = Smsc(on_reply=handsets.replied)`: each is used only after both are there.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._ids = count(1)
+        self._events: deque[HandsetEvent] = deque(maxlen=KEPT)
+        self._followers: set[asyncio.Queue[HandsetEvent | None]] = set()
+        self._sent: dict[MoTicket, int] = {}
+
+    async def send(self, number: str, text: str) -> MoTicket:
+        """A telephone sends a text.
+
+        Raises:
+            ValueError: the text cannot be written as an SMS.
+        """
+        alphabet, segments = segments_needed(text)
+        ticket = await self._send(number, text)
+        sent = self._tell("sent", number, text=text, segments=segments, alphabet=_ALPHABETS[alphabet])
+        self._sent[ticket] = sent
+        ticket.acked.add_done_callback(lambda acked: self._acknowledged(ticket, acked))
+        return ticket
+
+    def replied(self, reply: Reply, ticket: MoTicket | None) -> None:
+        """A telephone got a whole message; `ticket` is what it answers, if anything."""
+        coding = reply.parts[0].data_coding if reply.parts else c.CODING_DEFAULT
+        latency = None if ticket is None else ticket.latency
+        self._tell(
+            "reply",
+            reply.destination.removeprefix("+"),
+            about=0 if ticket is None else self._sent.get(ticket, 0),
+            text=reply.text,
+            segments=reply.segments,
+            alphabet=_ALPHABETS[Alphabet.UCS2 if coding == c.CODING_UCS2 else Alphabet.GSM7],
+            milliseconds=None if latency is None else latency * 1000,
+        )
+
+    async def follow(self, after: int = 0) -> AsyncIterator[HandsetEvent]:
+        """The kept events with a greater id than `after`, then each new one, until `close` or too far behind."""
+        queue: asyncio.Queue[HandsetEvent | None] = asyncio.Queue()
+        for event in self._events:
+            if event.id > after:
+                queue.put_nowait(event)
+        self._followers.add(queue)
+        try:
+            while (event_or_end := await queue.get()) is not None:
+                yield event_or_end
+        finally:
+            self._followers.discard(queue)
+
+    def close(self) -> None:
+        """Nothing more will come: let every follower go."""
+        for queue in self._followers:
+            queue.put_nowait(None)
+        self._followers.clear()
+
+    def _acknowledged(self, ticket: MoTicket, acked: asyncio.Future[int]) -> None:
+        if acked.cancelled():
+            return
+        taken = acked.result() == c.ROK
+        elapsed = None if ticket.sent_at is None else time.monotonic() - ticket.sent_at
+        self._tell(
+            "taken" if taken else "refused",
+            ticket.source,
+            about=self._sent.get(ticket, 0),
+            milliseconds=None if elapsed is None else elapsed * 1000,
+        )
+
+    def _tell(
+        self,
+        kind: str,
+        number: str,
+        *,
+        about: int = 0,
+        text: str = "",
+        segments: int = 0,
+        alphabet: str = "",
+        milliseconds: float | None = None,
+    ) -> int:
+        event = HandsetEvent(
+            id=next(self._ids),
+            kind=kind,
+            number=number,
+            at=datetime.now(UTC),
+            about=about,
+            text=text,
+            segments=segments,
+            alphabet=alphabet,
+            milliseconds=milliseconds,
+        )
+        self._events.append(event)
+        for queue in list(self._followers):
+            if queue.qsize() < BEHIND:
+                queue.put_nowait(event)
+            else:
+                self._followers.discard(queue)
+                queue.put_nowait(None)
+        return event.id
