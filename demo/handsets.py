@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -61,10 +61,8 @@ class Handsets:
         Raises:
             ValueError: the text cannot be written as an SMS.
         """
-        alphabet, segments = segments_needed(text)
         ticket = await self._send(number, text)
-        sent = self._tell("sent", number, text=text, segments=segments, alphabet=_ALPHABETS[alphabet])
-        self._sent[ticket] = sent
+        self._about(ticket)
         ticket.acked.add_done_callback(lambda acked: self._acknowledged(ticket, acked))
         return ticket
 
@@ -75,23 +73,34 @@ class Handsets:
         self._tell(
             "reply",
             reply.destination.removeprefix("+"),
-            about=0 if ticket is None else self._sent.get(ticket, 0),
+            about=0 if ticket is None else self._about(ticket),
             text=reply.text,
             segments=reply.segments,
             alphabet=_ALPHABETS[Alphabet.UCS2 if coding == c.CODING_UCS2 else Alphabet.GSM7],
             milliseconds=None if latency is None else latency * 1000,
         )
 
-    async def follow(self, after: int = 0) -> AsyncIterator[HandsetEvent]:
-        """The kept events with a greater id than `after`, then each new one, until `close` or too far behind."""
+    async def follow(self, after: int = 0, *, idle: float | None = None) -> AsyncGenerator[HandsetEvent | None]:
+        """The kept events with a greater id than `after`, then each new one, until `close` or too far behind.
+
+        None whenever nothing has happened for `idle` seconds.
+        """
         queue: asyncio.Queue[HandsetEvent | None] = asyncio.Queue()
         for event in self._events:
             if event.id > after:
                 queue.put_nowait(event)
         self._followers.add(queue)
         try:
-            while (event_or_end := await queue.get()) is not None:
-                yield event_or_end
+            while True:
+                try:
+                    async with asyncio.timeout(idle):
+                        event = await queue.get()
+                except TimeoutError:  # the follower may want to show that the line is alive
+                    yield None
+                    continue
+                if event is None:
+                    return
+                yield event
         finally:
             self._followers.discard(queue)
 
@@ -109,9 +118,20 @@ class Handsets:
         self._tell(
             "taken" if taken else "refused",
             ticket.source,
-            about=self._sent.get(ticket, 0),
+            about=self._about(ticket),
             milliseconds=None if elapsed is None else elapsed * 1000,
         )
+
+    def _about(self, ticket: MoTicket) -> int:
+        """The event "sent" of a message; told now if it went to the SMSC past us."""
+        if ticket not in self._sent:
+            alphabet, segments = segments_needed(ticket.text)
+            self._sent[ticket] = self._tell(
+                "sent", ticket.source, text=ticket.text, segments=segments, alphabet=_ALPHABETS[alphabet]
+            )
+            if len(self._sent) > KEPT:
+                del self._sent[next(iter(self._sent))]
+        return self._sent[ticket]
 
     def _tell(
         self,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +24,7 @@ from gateway.http import make_app
 HERE = Path(__file__).parent
 KEEP_ALIVE_S = 15.0  # a silent stream is closed by proxies
 LONGEST_TEXT = 1_600  # characters: more parts than a telephone of that age would send
+LAST_ID = re.compile(r"[0-9]{1,15}", re.ASCII)
 PHONE_NUMBER = re.compile(r"[0-9]{3,15}", re.ASCII)
 TYPES = {".css": "text/css", ".js": "text/javascript"}
 HEADERS = {
@@ -175,10 +176,11 @@ class DemoPages:
         )
         await response.prepare(request)
         last = request.headers.get("Last-Event-ID", "")
-        events = self._handsets.follow(int(last) if last.isascii() and last.isdigit() else 0)
+        events = self._handsets.follow(int(last) if LAST_ID.fullmatch(last) else 0, idle=KEEP_ALIVE_S)
         try:
-            async for written in _stream(events):
-                await response.write(written)
+            async with aclosing(events):
+                async for event in events:
+                    await response.write(_written(event))
         except ConnectionError:  # the page was closed: nobody is left to tell
             return response
         return response
@@ -246,27 +248,6 @@ async def _read(request: web.Request, kind: type[Body]) -> Body:
         raise web.HTTPUnprocessableEntity(text=str(error)) from error
 
 
-async def _stream(events: AsyncIterator[HandsetEvent]) -> AsyncIterator[bytes]:
-    """Server-sent events, with a comment now and then while nothing happens."""
-    yield b"retry: 1000\n\n"
-    following: asyncio.Task[HandsetEvent] | None = None
-    try:
-        while True:
-            following = following or asyncio.ensure_future(_next(events))
-            done, _ = await asyncio.wait({following}, timeout=KEEP_ALIVE_S)
-            if not done:
-                yield b": still here\n\n"
-                continue
-            try:
-                event = following.result()
-            except StopAsyncIteration:  # the end of the stream
-                return
-            following = None
-            yield b"id: %d\ndata: %s\n\n" % (event.id, msgspec.json.encode(event))
-    finally:
-        if following is not None:
-            following.cancel()
-
-
-async def _next(events: AsyncIterator[HandsetEvent]) -> HandsetEvent:
-    return await anext(events)
+def _written(event: HandsetEvent | None) -> bytes:
+    """As the stream carries it: a comment while nothing happens."""
+    return b": still here\n\n" if event is None else b"id: %d\ndata: %s\n\n" % (event.id, msgspec.json.encode(event))

@@ -91,6 +91,12 @@ class GatewayProcess:
             if output is not None:
                 output.close()
 
+    async def ended(self) -> int:
+        """Wait until it ends by itself; its exit code."""
+        if self._process is None:
+            return 0
+        return await self._process.wait()
+
     async def stop(self) -> int:
         """SIGTERM, and wait; returns its exit code."""
         if self._process is None:

@@ -52,7 +52,12 @@ class Page:
 
 TEXTS: Sequence[Text] = (
     Text("a code as it is printed", "84912000001", CODE, (CODE, "dang xu ly", "hen tra")),
-    Text("a code as people type it", "84912000002", "ho so h51,18–25o701—5 den dau roi a", ("H51.18-250701-0005", "bo sung")),
+    Text(
+        "a code as people type it",
+        "84912000002",
+        "ho so h51,18–25o701—5 den dau roi a",
+        ("H51.18-250701-0005", "bo sung"),
+    ),
     Text("an unknown code", "84912000003", "H51.18-260102-0099", ("H51.18-260102-0099", "Chua co thong tin")),
     Text("a text without a code", "84912000004", "bao gio co ket qua vay", ("Chua doc duoc ma", "H51.18-250701-0000")),
     Text("a request for help", "84912000005", "HELP", ("Tra cuu", "GY")),
@@ -93,7 +98,13 @@ async def play_page(http: aiohttp.ClientSession, base: str, line: Page) -> Line:
     missing = tuple(each for each in line.expected if each not in body)
     if response.status != line.status:
         missing = (f"status {line.status}", *missing)
-    return Line(line.title, f"GET {line.path}", _digest(response.content_type, body), f"{response.status}, {elapsed:.0f} ms", missing)
+    return Line(
+        line.title,
+        f"GET {line.path}",
+        _digest(response.content_type, body),
+        f"{response.status}, {elapsed:.0f} ms",
+        missing,
+    )
 
 
 def _digest(content_type: str, body: str) -> str:

@@ -7,6 +7,7 @@ import gc
 import secrets
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
@@ -29,6 +30,10 @@ from channels.base import Channel, Health, RouteDef
 from channels.sms.account import SmppAccount
 from channels.sms.channel import SmsChannel
 from channels.sms.numbers import normalise
+from channels.web.api import WebApi
+from channels.web.asking import Ask, Asker
+from channels.web.pages import LookUpPage
+from channels.web.telling import Teller
 from conversation.answer import Conversation, ConversationSettings
 from conversation.guards import Guards
 from conversation.guards import GuardSettings as GuardRules
@@ -39,6 +44,7 @@ from domain.catalogue import Catalogue
 from domain.errors import SettingsError
 from domain.grammar import Grammar
 from domain.ids import IdSequence
+from domain.questions import Question, QuestionAnswer
 from domain.replies import ReplyWriter
 from gateway.dispatcher import Dispatcher, DispatcherSettings
 from gateway.http import Check, HttpListener, make_app, operations_routes, public_routes
@@ -86,7 +92,8 @@ async def serve(settings: Settings) -> int:
         dispatcher = make_dispatcher(settings, conversation, store, channels, new_id, metrics)
         waiting = Waiting(store)
         read_figures(metrics, dispatcher, channels, waiting)
-        supervisor = make_supervisor(settings, dispatcher, channels, metrics, checks, waiting, [])
+        routes = web_routes(settings, words, counted(conversation.ask, metrics))
+        supervisor = make_supervisor(settings, dispatcher, channels, metrics, checks, waiting, routes)
         spare_the_collector()
         return int(await supervisor.run())
 
@@ -206,7 +213,11 @@ def make_source(settings: SourceSettings, metrics: Metrics) -> RoutedSource:
         time_limit=settings.timeout_s,
         count=lambda event, name: _count_source(metrics, event, name),
     )
-    return RoutedSource(source=source, prefixes=mapping.prefixes, default=mapping.default)
+    return RoutedSource(
+        source=source,
+        prefixes=mapping.prefixes if settings.prefixes is None else settings.prefixes,
+        default=mapping.default if settings.default is None else settings.default,
+    )
 
 
 def _count_source(metrics: Metrics, event: str, name: str) -> None:
@@ -360,6 +371,28 @@ def _channel_part(channel: Channel, dispatcher: Dispatcher) -> Part:
         await channel.run(dispatcher)
 
     return Part(name=f"{channel.name} {channel.account}", run=run, drain=channel.drain, channel=True)
+
+
+def web_routes(settings: Settings, words: Words, ask: Ask) -> list[RouteDef]:
+    """The look-up page and the API."""
+    asker = Asker(ask)
+    teller = Teller(words.catalogue, words.agencies)
+    trusted = settings.web.trusted_proxies
+    api = WebApi(asker=asker, teller=teller, clock=utc_now, trusted=trusted)
+    page = LookUpPage(asker=asker, teller=teller, clock=utc_now, trusted=trusted)
+    return [*api.routes(), *page.routes()]
+
+
+def counted(ask: Ask, metrics: Metrics) -> Ask:
+    """The same, with every question counted by how it ended."""
+
+    async def ask_and_count(questions: Sequence[Question]) -> Sequence[QuestionAnswer]:
+        answers = await ask(questions)
+        for outcome, count in Counter(answer.outcome.value for answer in answers).items():
+            metrics.question(outcome, count)
+        return answers
+
+    return ask_and_count
 
 
 # ---- figures read by /metrics and /readyz

@@ -22,7 +22,7 @@ from domain.dossier import DossierStatus
 from domain.errors import StoreUnavailable
 from domain.message import Address
 from domain.questions import Question, QuestionAnswer
-from domain.replies import UNREADABLE_KEYS
+from domain.reply_keys import UNREADABLE_KEYS
 from tests.unit.asking_the_web import CODE, Behind, answered, listener, unreadable, without_dossier
 
 PATH = f"/api/v1/dossiers/{CODE}"

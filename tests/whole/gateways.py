@@ -121,6 +121,12 @@ def actions(directory: Path) -> Counter[str]:
     return Counter(str(line["action"]) for line in log_lines(directory))
 
 
+def assert_quiet(directory: Path) -> None:
+    """Nothing crashed: no error in the log, no traceback, nothing that is no log line."""
+    loud = [line for line in log_lines(directory) if line.get("level", "error") in {"error", "critical"}]
+    assert loud == []
+
+
 def _parsed(line: str) -> dict[str, Any]:
     if not line.startswith("{"):
         return {"action": "unstructured", "line": line}

@@ -1,0 +1,206 @@
+"""`make demo`: the whole gateway at one address, with a simulated SMSC, two demo one-stop systems and a telephone.
+
+It seeds the databases, starts the gateway as an operator would (`tracuu serve`), prints a transcript of real exchanges
+over SMPP and HTTP, and keeps serving. With --once it ends there, with 0 if every exchange brought what it should.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from demo import onestop
+from demo.desk import OnestopDesk
+from demo.handsets import Handsets
+from demo.pages import DemoPages, Link, demo_app
+from demo.process import GatewayFailed, GatewayProcess, free_port
+from demo.smsc_options import SmscOptions
+from demo.smsc_server import Smsc
+from demo.smsc_tickets import MoTicket
+from demo.transcript import CODE, PAGES, TEXTS, Line, play_page, play_text
+from domain.calendar import local_day
+from domain.catalogue import Catalogue
+from domain.errors import GatewayError
+from gateway.bootstrap import read_words
+from gateway.configuration import load_settings
+from gateway.http import HttpListener
+from gateway.loop import run
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = ROOT / "config" / "demo.toml"
+DATA = ROOT / "var" / "demo"
+SHORT_CODE = "8100"
+SMSC_PORT, PAGES_PORT, PUBLIC_PORT, OPERATIONS_PORT = 2775, 8083, 8080, 8082
+STORE_FILES = "tracuu.sqlite3*"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Everything that runs."""
+
+    smsc: Smsc
+    gateway: GatewayProcess
+    pages: HttpListener
+
+    @property
+    def links(self) -> Sequence[Link]:
+        return links(self.gateway, f"http://127.0.0.1:{self.pages.bound_port}", self.smsc.port)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Print the transcript and end.")
+def main(*, once: bool) -> None:
+    """Run the demo."""
+    console = Console(highlight=False, soft_wrap=True)
+    try:
+        failed = run(show(console, once=once))
+    except (GatewayError, GatewayFailed) as error:
+        console.print(f"[red]The demo could not start:[/] {escape(str(error))}")
+        sys.exit(1)
+    sys.exit(1 if failed else 0)
+
+
+async def show(console: Console, *, once: bool) -> int:
+    """Start, print, serve; returns how many exchanges failed."""
+    prepare()
+    console.print("[bold]Tra cứu Gateway[/]: starting the gateway, a simulated SMSC and two demo one-stop systems ...")
+    async with running() as demo:
+        console.print(await what_runs(demo.gateway))
+        failed = await print_transcript(console, demo)
+        if not once:
+            print_addresses(console, demo)
+            await until_stopped(demo.gateway)
+    return failed
+
+
+def prepare() -> None:
+    """Fresh one-stop databases and an empty store, so that every demo begins alike."""
+    DATA.mkdir(parents=True, exist_ok=True)
+    for left in DATA.glob(STORE_FILES):
+        left.unlink()
+    onestop.seed(DATA, local_day(datetime.now(UTC)))
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Demo]:
+    """The simulator, the gateway and the demo's pages."""
+    options = SmscOptions(system_id="tracuu", password="demo", redeliver_after=5.0)  # noqa: S106 (a simulator's account)
+    handsets = Handsets(lambda number, text: send(smsc, number, text))
+    smsc = Smsc(options, port=free_port(SMSC_PORT), on_reply=handsets.replied)
+    async with smsc:
+        gateway = GatewayProcess(
+            config=CONFIG,
+            public_port=free_port(PUBLIC_PORT),
+            operations_port=free_port(OPERATIONS_PORT),
+            settings={"TRACUU_SMS__DEMO__PORT": str(smsc.port)},
+        )
+        try:
+            await gateway.start()
+            await smsc.bound()
+            address = f"http://127.0.0.1:{free_port(PAGES_PORT)}"
+            catalogue: Catalogue = read_words(load_settings(CONFIG)).catalogue
+            pages = DemoPages(
+                handsets=handsets,
+                desk=OnestopDesk(DATA),
+                catalogue=catalogue,
+                short_code=SHORT_CODE,
+                links=links(gateway, address, smsc.port),
+            )
+            listener = HttpListener("demo", demo_app(pages, handsets), "127.0.0.1", int(address.rpartition(":")[2]))
+            await listener.start()
+            try:
+                yield Demo(smsc, gateway, listener)
+            finally:
+                await listener.close()
+        finally:
+            await gateway.stop()
+
+
+async def send(smsc: Smsc, number: str, text: str) -> MoTicket:
+    """A telephone's text to the gateway's short code."""
+    return await smsc.send_mo(number, SHORT_CODE, text)
+
+
+def links(gateway: GatewayProcess, pages: str, smsc_port: int) -> Sequence[Link]:
+    """Where to look."""
+    return (
+        Link(url=f"{pages}/handset", vi="Điện thoại và bàn một cửa", en="a telephone, and the desk beside it"),
+        Link(url=f"{gateway.public}/tra-cuu", vi="Trang tra cứu", en="the public look-up page"),
+        Link(url=f"{gateway.public}/api/v1/dossiers/{CODE}", vi="API", en="the same as JSON"),
+        Link(url=f"{gateway.operations}/readyz", vi="Tình trạng", en="does every dependency answer?"),
+        Link(url=f"{gateway.operations}/metrics", vi="Số đo", en="figures for Prometheus"),
+        Link(url=f"smpp://127.0.0.1:{smsc_port}", vi="Tổng đài giả lập", en="the simulated SMSC"),
+    )
+
+
+async def what_runs(gateway: GatewayProcess) -> str:
+    """One line: which store and which cache."""
+    async with aiohttp.ClientSession() as http, http.get(f"{gateway.operations}/readyz") as response:
+        checks = (await response.json())["checks"]
+    cache = "Redis" if "redis" in checks else "the process's own memory"
+    return f"Store: SQLite. Cache: {cache}. Answering: {', '.join(sorted(checks))}.\n"
+
+
+async def print_transcript(console: Console, demo: Demo) -> int:
+    """Play and print every exchange; returns how many failed."""
+    failed = 0
+    for text in TEXTS:
+        failed += print_line(console, await play_text(demo.smsc, SHORT_CODE, text), "SMS")
+    async with aiohttp.ClientSession() as http:
+        for page in PAGES:
+            failed += print_line(console, await play_page(http, demo.gateway.public, page), "HTTP")
+    count = len(TEXTS) + len(PAGES)
+    verdict = "[green]all as they should be[/]" if not failed else f"[red]{failed} failed[/]"
+    console.print(f"{count} exchanges, {verdict}.")
+    return failed
+
+
+def print_line(console: Console, line: Line, way: str) -> int:
+    """One exchange; 1 if it failed."""
+    console.print(f"[dim]{way}: {line.title}[/]")
+    console.print(f"  → {escape(line.asked)}")
+    for index, told in enumerate(line.answered.splitlines() or ["(nothing)"]):
+        console.print(f"  {'←' if index == 0 else ' '} [bold]{escape(told)}[/]")
+    console.print(f"    [dim]{line.detail}[/]")
+    if not line.ok:
+        console.print(f"    [red]expected: {escape(', '.join(line.missing))}[/]")
+    return 0 if line.ok else 1
+
+
+def print_addresses(console: Console, demo: Demo) -> None:
+    """Where to look now."""
+    console.print("\n[bold]It keeps running. Look here:[/]")
+    for link in demo.links:
+        console.print(f"  {link.url:<62} {link.en}")
+    console.print("Ctrl-C ends it.")
+
+
+async def until_stopped(gateway: GatewayProcess) -> None:
+    """Until Ctrl-C, or until the gateway ends by itself."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    ended = asyncio.create_task(gateway.ended())
+    waiting = asyncio.create_task(stopped.wait())
+    await asyncio.wait({ended, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (ended, waiting):
+        task.cancel()
+
+
+if __name__ == "__main__":
+    if os.environ.get("ONCE"):
+        sys.argv.append("--once")
+    main()
