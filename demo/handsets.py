@@ -94,13 +94,13 @@ class Handsets:
             while True:
                 try:
                     async with asyncio.timeout(idle):
-                        event = await queue.get()
+                        following = await queue.get()
                 except TimeoutError:  # the follower may want to show that the line is alive
                     yield None
                     continue
-                if event is None:
+                if following is None:
                     return
-                yield event
+                yield following
         finally:
             self._followers.discard(queue)
 

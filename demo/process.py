@@ -68,7 +68,7 @@ class GatewayProcess:
         await self.launch()
         try:
             async with asyncio.timeout(ready_within), aiohttp.ClientSession() as http:
-                while not await self._ready(http):
+                while not await self._ready(http):  # noqa: ASYNC110 (another process has no event to await)
                     await asyncio.sleep(POLL)
         except TimeoutError as error:
             await self.kill()

@@ -1,15 +1,15 @@
 """The error tree: whose fault it is decides what happens next.
 
 GatewayError
-|-- SettingsError       ours to configure: the operator mends a file and starts again
-|-- SourceError         a one-stop system did not answer truthfully; the citizen reads "try later"
-|   |-- SourceUnavailable   away, slow or refusing: may be tried again
-|   `-- SourceMisread       it answered, but not as its mapping says: not tried again
-|-- StoreError          our own database
-|   |-- StoreUnavailable    nothing was written; the other side is asked to send again
-|   `-- StoreUncertain      a commit whose outcome is unknown; read back before settling
-`-- ChannelError        a channel cannot work at all (wrong credentials, port taken)
-`-- CredentialsRefused  fatal: trying again could lock the account
+|-- SourceError             a one-stop system did not answer truthfully; the citizen reads "try later"
+|   |-- SourceUnavailable       away, slow or refusing: may be tried again
+|   `-- SourceMisread           it answered, but not as its mapping says: not tried again
+|-- StoreError              our own database
+|   |-- StoreUnavailable        nothing was written; the other side is asked to send again
+|   `-- StoreUncertain          a commit whose outcome is unknown; read back before settling
+|-- ChannelError            a channel cannot work at all
+|   `-- CredentialsRefused      fatal: trying again could lock the account
+`-- SettingsError           ours to configure: the operator mends a file and starts again
 """
 
 

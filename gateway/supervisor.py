@@ -170,7 +170,8 @@ class Supervisor:
             log.exception("part.crashed", part=running.part.name)
             running.trouble = f"crashed ({type(error).__name__})"
             return error
-        log.warning("part.ended", part=running.part.name)
+        if not self.stopping:
+            log.warning("part.ended", part=running.part.name)
         running.trouble = "ended by itself"
         return RuntimeError("ended by itself")
 

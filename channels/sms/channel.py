@@ -201,8 +201,7 @@ class SmsChannel:
             self._log.info("sms.bound", session=session.name)
             self._outgoing.attach(session)
             reason = await session.wait()
-            self.counters.links_lost += 1
-            self._log.warning("sms.link_lost", session=session.name, reason=reason)
+            self._ended(session, reason)
         except BindRefused as refusal:
             self._refused(refusal)
         except LinkLost as lost:
@@ -211,6 +210,13 @@ class SmsChannel:
             session.close("stopped", at_once=True)
             self._last_error = await session.wait()
             self._session = None
+
+    def _ended(self, session: Session, reason: str) -> None:
+        if self._leaving:
+            self._log.info("sms.unbound", session=session.name, reason=reason)
+        else:
+            self.counters.links_lost += 1
+            self._log.warning("sms.link_lost", session=session.name, reason=reason)
 
     async def _rest(self, attempt: int) -> None:
         """Wait before the next attempt, unless we are leaving."""

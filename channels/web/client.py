@@ -34,9 +34,7 @@ def client_address(request: web.Request, trusted: Sequence[Network]) -> Address:
     return Address("web", str(peer))
 
 
-def _believed(
-    peer: IPv4Address | IPv6Address, forwarded: str, trusted: Sequence[Network]
-) -> IPv4Address | IPv6Address:
+def _believed(peer: IPv4Address | IPv6Address, forwarded: str, trusted: Sequence[Network]) -> IPv4Address | IPv6Address:
     """Walk from the right while proxies of ours wrote it; what cannot be read ends the walk."""
     for hop in reversed(forwarded.rsplit(",", MOST_HOPS)[-MOST_HOPS:]):
         address = _read(hop.strip())

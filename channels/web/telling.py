@@ -182,9 +182,7 @@ class Teller:
     def _steps(self, name: str, language: str) -> tuple[Step, ...]:
         way, here = WAYS[name]
         places = ["past"] * here + ["now"] + ["next"] * (len(way) - here - 1)
-        return tuple(
-            Step(self._text(language, f"step.{step}"), place) for step, place in zip(way, places, strict=True)
-        )
+        return tuple(Step(self._text(language, f"step.{step}"), place) for step, place in zip(way, places, strict=True))
 
     def _contact(self, identifiers: tuple[str, ...], language: str, now: datetime | None) -> Contact:
         """Who does the work of the first of these that anybody does today, else the help desk."""

@@ -81,11 +81,11 @@ class Behind:
         return self.asked[-1][-1]
 
 
-def listener(behind: Behind, *, trusted: Sequence[str] = (), agencies: Mapping[str, object] | None = None) -> web.Application:
+def listener(
+    behind: Behind, *, trusted: Sequence[str] = (), agencies: Mapping[str, object] | None = None
+) -> web.Application:
     asker = Asker(behind.ask)
-    teller = Teller(
-        Catalogue.from_mapping(shipped_texts()), Agencies.from_mapping(agencies or shipped_agencies())
-    )
+    teller = Teller(Catalogue.from_mapping(shipped_texts()), Agencies.from_mapping(agencies or shipped_agencies()))
     proxies = [ip_network(network) for network in trusted]
     api = WebApi(asker=asker, teller=teller, clock=lambda: NOW, trusted=proxies)
     page = LookUpPage(asker=asker, teller=teller, clock=lambda: NOW, trusted=proxies)

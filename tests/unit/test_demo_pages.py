@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import date, datetime
 from pathlib import Path
@@ -123,7 +123,7 @@ async def client(aiohttp_client: AiohttpClient, network: Network) -> Client:
     return await aiohttp_client(demo_app(pages, network.handsets))
 
 
-async def told(response: ClientResponse) -> AsyncIterator[dict[str, Any]]:
+async def told(response: ClientResponse) -> AsyncGenerator[dict[str, Any]]:
     while line := await response.content.readline():
         if line.startswith(b"data: "):
             yield json.loads(line[6:])
@@ -157,7 +157,8 @@ async def test_a_page_runs_nothing_but_our_own_files(client: Client, path: str) 
 
 
 async def test_the_telephone_has_the_desk_beside_it_and_the_desk_stands_alone_too(client: Client) -> None:
-    both, alone = (await (await client.get(path)).text() for path in ("/handset", "/desk"))
+    both = await (await client.get("/handset")).text()
+    alone = await (await client.get("/desk")).text()
     assert 'id="phone"' in both
     assert 'id="rows"' in both
     assert 'id="phone"' not in alone
@@ -196,7 +197,7 @@ async def test_a_text_is_handed_to_the_network_as_it_was_typed(client: Client, n
 async def test_a_reply_arrives_with_its_segments_its_alphabet_and_its_time(client: Client, network: Network) -> None:
     async with client.get("/events") as response:
         assert response.content_type == "text/event-stream"
-        async with aclosing(told(response)) as events:  # type: ignore[type-var]
+        async with aclosing(told(response)) as events:
             await send(client, "HELP")
             sent = await anext(events)
             assert (sent["kind"], sent["text"], sent["segments"], sent["alphabet"]) == ("sent", "HELP", 1, "GSM-7")
@@ -214,7 +215,7 @@ async def test_a_reply_arrives_with_its_segments_its_alphabet_and_its_time(clien
 async def test_a_page_that_opens_late_is_told_what_happened(client: Client, network: Network) -> None:
     await send(client, "one")
     network.answer("two")
-    async with client.get("/events") as response, aclosing(told(response)) as events:  # type: ignore[type-var]
+    async with client.get("/events") as response, aclosing(told(response)) as events:
         assert [(await anext(events))["text"] for _ in range(2)] == ["one", "two"]
 
 
@@ -223,7 +224,7 @@ async def test_a_page_that_comes_back_is_told_only_what_it_missed(client: Client
     network.answer("two")
     async with (
         client.get("/events", headers={"Last-Event-ID": "1"}) as response,
-        aclosing(told(response)) as events,  # type: ignore[type-var]
+        aclosing(told(response)) as events,
     ):
         assert (await anext(events))["text"] == "two"
 
@@ -233,7 +234,7 @@ async def test_a_nonsense_last_event_id_tells_everything(client: Client) -> None
     for nonsense in ("x", "²", "-1", "9" * 400):
         async with (
             client.get("/events", headers={"Last-Event-ID": nonsense}) as response,
-            aclosing(told(response)) as events,  # type: ignore[type-var]
+            aclosing(told(response)) as events,
         ):
             assert (await anext(events))["text"] == "one"
 
@@ -316,7 +317,9 @@ async def test_what_cannot_be_written_as_an_sms_is_refused(client: Client, netwo
 
 @pytest.mark.parametrize("path", ["/messages", "/dossiers"])
 async def test_another_site_cannot_write_in_the_readers_name(client: Client, path: str) -> None:
-    plain = await client.post(path, data='{"number": "84912000101", "text": "x"}', headers={"Content-Type": "text/plain"})
+    plain = await client.post(
+        path, data='{"number": "84912000101", "text": "x"}', headers={"Content-Type": "text/plain"}
+    )
     crossing = await client.post(path, json={}, headers={"Sec-Fetch-Site": "cross-site"})
     assert (plain.status, crossing.status) == (403, 403)
 

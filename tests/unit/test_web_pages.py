@@ -1,0 +1,321 @@
+"""The look-up page: whole without a script, each outcome in its own words, nothing typed or read becomes markup."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from aiohttp.test_utils import TestClient
+from pytest_aiohttp.plugin import AiohttpClient
+
+from channels.web.problem import ProblemKind
+from channels.web.telling import TONES, WAYS
+from domain.answers import Outcome
+from domain.catalogue import Catalogue
+from domain.dossier import DossierStatus
+from domain.errors import StoreUnavailable
+from domain.questions import QuestionAnswer
+from domain.reply_keys import STATE_KEYS, UNREADABLE_KEYS
+from tests.unit.asking_the_web import CODE, Behind, answered, listener, unreadable, without_dossier
+from tests.unit.speaking import LANGUAGES, shipped_agencies, shipped_texts
+
+Client = TestClient[Any, Any]
+PAGE = "/tra-cuu"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+VOID = {"meta", "link", "input"}
+
+
+@pytest.fixture
+def behind() -> Behind:
+    return Behind()
+
+
+@pytest.fixture
+async def client(aiohttp_client: AiohttpClient, behind: Behind) -> Client:
+    return await aiohttp_client(listener(behind))
+
+
+class Reader(HTMLParser):
+    """Reads a page as a browser would: elements with their attributes, words, and whether what is opened is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self._open: list[str] = []
+        self.feed(page)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs)
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+async def read(client: Client, typed: str | None = None, **query: str) -> Reader:
+    response = await client.get(PAGE, params={**query, **({} if typed is None else {"ma": typed})})
+    return Reader(await response.text())
+
+
+# ---- the form
+
+
+async def test_the_root_leads_to_the_form(client: Client) -> None:
+    response = await client.get("/", allow_redirects=False)
+    assert (response.status, response.headers["Location"]) == (302, PAGE)
+
+
+async def test_the_form_asks_nobody(client: Client, behind: Behind) -> None:
+    response = await client.get(PAGE)
+    assert response.status == 200
+    assert response.content_type == "text/html"
+    assert behind.asked == []
+
+
+async def test_the_form_works_without_a_script(client: Client) -> None:
+    page = await read(client)
+    assert page.all("script") == []
+    form = page.all("form")[0]
+    assert (form["action"], form["method"]) == (PAGE, "get")
+    assert {field["name"] for field in page.all("input")} == {"ma", "lang"}
+
+
+async def test_what_was_typed_is_what_is_asked(client: Client, behind: Behind) -> None:
+    await client.get(PAGE, params={"ma": " h51 18 25O701 OOO4 "})
+    assert behind.last.text == " h51 18 25O701 OOO4 "
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_page_speaks_one_language_and_offers_the_other(client: Client, language: str) -> None:
+    page = await read(client, CODE, lang=language)
+    assert page.all("html")[0]["lang"] == language
+    (other,) = (link for link in page.all("a") if link.get("hreflang"))
+    assert other["hreflang"] in set(LANGUAGES) - {language}
+    assert parse_qs(urlsplit(other["href"] or "").query) == {"ma": [CODE], "lang": [other["hreflang"]]}
+
+
+async def test_the_chosen_language_stays_with_the_form(client: Client) -> None:
+    page = await read(client, lang="en")
+    assert {"type": "hidden", "name": "lang", "value": "en"} in page.all("input")
+
+
+# ---- what is told
+
+
+async def test_a_dossier_is_told_in_a_sentence_with_dates_what_to_do_and_whom_to_call(client: Client) -> None:
+    page = await read(client, CODE)
+    for words in (
+        "Đang xử lý",
+        "Hồ sơ đang được xử lý tại Sở Tài nguyên và Môi trường tỉnh Sóc Trăng.",
+        "01/10/2026",
+        "12/10/2026",
+        "Ông/bà chưa cần nộp thêm giấy tờ.",
+        "14:29 08/10/2026",
+    ):
+        assert words in page.words
+    assert "tel:02993000018" in {link["href"] for link in page.all("a")}
+    assert {"datetime": "2026-10-12"} in page.all("time")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("status", [None, *DossierStatus])
+async def test_every_state_has_its_sentence_its_picture_and_the_time_of_the_data(
+    client: Client, behind: Behind, status: DossierStatus | None, language: str
+) -> None:
+    behind.says = answered(status)
+    page = await read(client, CODE, lang=language)
+    texts = Catalogue.from_mapping(shipped_texts()).section(language, "web.state")
+    assert texts[STATE_KEYS[status]] in page.words
+    assert len([step for step in page.all("li") if step.get("aria-current") == "step"]) == 1
+    assert {"datetime": "2026-10-08T14:29:30+07:00"} in page.all("time")
+
+
+def test_every_state_has_a_way_and_every_point_of_it_a_name_in_every_language() -> None:
+    catalogue = Catalogue.from_mapping(shipped_texts())
+    assert WAYS.keys() == set(STATE_KEYS.values())
+    assert TONES.keys() <= WAYS.keys()
+    for language in LANGUAGES:
+        assert {step for way, _ in WAYS.values() for step in way} == catalogue.section(language, "web.step").keys()
+        assert catalogue.section(language, "web.sentence").keys() == WAYS.keys()
+        assert catalogue.section(language, "web.problem").keys() == {kind.key for kind in ProblemKind}
+        assert catalogue.section(language, "web.unreadable").keys() == {*UNREADABLE_KEYS, "example"}
+
+
+async def test_the_picture_can_be_read_aloud(client: Client) -> None:
+    page = await read(client, CODE)
+    words = " ".join(page.words.split())
+    assert "Tiếp nhận đã qua" in words
+    assert "Xử lý hiện nay" in words
+    assert "Trả kết quả chưa đến" in words
+
+
+async def test_lateness_is_owned(client: Client, behind: Behind) -> None:
+    behind.says = answered(due_on=date(2026, 10, 7))
+    page = await read(client, CODE)
+    assert "Quá hẹn" in page.words
+    assert "Xin lỗi" in page.words
+
+
+async def test_a_missing_due_date_is_said(client: Client, behind: Behind) -> None:
+    behind.says = answered(due_on=None)
+    assert "Chưa có ngày hẹn trả" in (await read(client, CODE)).words
+
+
+async def test_a_last_known_answer_is_told_with_its_time_and_why(client: Client, behind: Behind) -> None:
+    behind.says = answered(outcome=Outcome.SOURCE_DOWN)
+    response = await client.get(PAGE, params={"ma": CODE})
+    assert response.status == 200
+    assert "đang gián đoạn. Dưới đây là thông tin lần cuối, lúc 14:29 08/10/2026" in await response.text()
+
+
+# ---- what is not told
+
+
+@pytest.mark.parametrize(
+    ("says", "status", "words"),
+    [
+        (without_dossier(Outcome.NOT_FOUND), 404, "Chưa có thông tin về mã này"),
+        (unreadable("no_code"), 400, "không có mã hồ sơ"),
+        (unreadable("bad_date"), 400, "không có thật"),
+        (unreadable("example"), 400, "chỉ là mã ví dụ"),
+        (unreadable("None"), 400, "Chưa đọc được mã hồ sơ"),
+        (unreadable("ambiguous", "H51.18-250701-0001"), 400, "Ông/bà chọn mã đúng"),
+        (QuestionAnswer(outcome=Outcome.REFUSED), 429, "quá số lần cho phép"),
+        (without_dossier(Outcome.SOURCE_DOWN), 503, "Hệ thống của cơ quan đang gián đoạn"),
+    ],
+)
+async def test_each_outcome_has_its_own_status_and_words(
+    client: Client, behind: Behind, says: QuestionAnswer, status: int, words: str
+) -> None:
+    behind.says = says
+    response = await client.get(PAGE, params={"ma": CODE})
+    assert response.status == status
+    assert ("Retry-After" in response.headers) == (status in (429, 503))
+    page = Reader(await response.text())
+    assert words in page.words
+    assert any((link["href"] or "").startswith("tel:") for link in page.all("a"))
+    assert len([each for _, each in page.elements if each.get("role") == "status"]) == 1
+
+
+async def test_our_own_trouble_is_told_as_ours(client: Client, behind: Behind) -> None:
+    behind.fails = StoreUnavailable("the file /secret is locked")
+    response = await client.get(PAGE, params={"ma": CODE})
+    page = await response.text()
+    assert response.status == 503
+    assert "Có lỗi ở phía chúng tôi" in page
+    assert "/secret" not in page
+
+
+async def test_two_readings_are_links_to_choose_from(client: Client, behind: Behind) -> None:
+    readings = ["H51.18-250701-0001", "000.00.18.H51-161220-0001"]
+    behind.says = unreadable("ambiguous", *readings)
+    page = await read(client, "x", lang="en")
+    links = {link["href"] for link in page.all("a")}
+    assert {f"{PAGE}?ma={reading}&lang=en" for reading in readings} <= links
+
+
+async def test_what_is_wrong_is_tied_to_the_field(client: Client, behind: Behind) -> None:
+    behind.says = unreadable("partial")
+    page = await read(client, "0004")
+    field = next(each for each in page.all("input") if each["name"] == "ma")
+    identifiers = {attributes.get("id") for _, attributes in page.elements}
+    assert field["aria-invalid"] == "true"
+    assert set((field["aria-describedby"] or "").split()) <= identifiers
+    assert field["value"] == "0004"
+
+
+# ---- hostile input
+
+
+@pytest.mark.parametrize(
+    "typed", [HOSTILE, "\u202eH51\x00\x07", "9" * 7_000, "' OR 1=1; DROP TABLE x; --", "{% raise %}", "", "😀" * 300]
+)
+async def test_what_was_typed_is_never_markup_nor_control_characters(
+    client: Client, behind: Behind, typed: str
+) -> None:
+    behind.says = unreadable("no_code")
+    response = await client.get(PAGE, params={"ma": typed})
+    assert response.status == 400
+    page = await response.text()
+    read_page = Reader(page)
+    assert read_page.all("script") == read_page.all("img") == []
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e]", page)
+    assert len(page) < 10_000
+
+
+async def test_octets_that_are_no_text_are_answered(client: Client, behind: Behind) -> None:
+    behind.says = unreadable("no_code")
+    for query in (
+        "ma=%FF%FE",
+        "ma=%00",
+        "ma=%C0%AF&ma=x",
+        "lang=%FF&ma=%ED%A0%80",
+        f"ma={quote(HOSTILE)}&lang={quote(HOSTILE)}",
+    ):
+        assert (await client.get(f"{PAGE}?{query}")).status == 400
+
+
+async def test_a_hostile_name_of_an_agency_stays_a_name(aiohttp_client: AiohttpClient, behind: Behind) -> None:
+    agencies = shipped_agencies()
+    for row in agencies["agency"]:
+        row["names"] = {"vi": HOSTILE, "en": HOSTILE}
+    client = await aiohttp_client(listener(behind, agencies=agencies))
+    for says in (answered(), without_dossier(Outcome.NOT_FOUND), unreadable("no_code")):
+        behind.says = says
+        page = await read(client, CODE)
+        assert page.all("script") == page.all("img") == []
+        assert HOSTILE in page.words
+
+
+# ---- headers
+
+
+async def test_a_page_loads_our_style_and_nothing_else(client: Client) -> None:
+    response = await client.get(PAGE, params={"ma": CODE})
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "script-src" not in policy
+    page = Reader(await response.text())
+    assert not any("style" in attributes for _, attributes in page.elements)
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+    (style,) = page.all("link")
+    sheet = await client.get(style["href"] or "")
+    assert (sheet.status, sheet.content_type) == (200, "text/css")
+    assert "immutable" in sheet.headers["Cache-Control"]
+    assert "url(" not in await sheet.text()
+
+
+async def test_nothing_about_a_dossier_is_kept_or_found_by_others(client: Client) -> None:
+    headers = (await client.get(PAGE, params={"ma": CODE})).headers
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Robots-Tag"] == "noindex"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_every_field_has_a_label_and_every_reference_a_target(client: Client, behind: Behind) -> None:
+    for says in (answered(), unreadable("partial"), without_dossier(Outcome.NOT_FOUND)):
+        behind.says = says
+        page = await read(client, CODE)
+        identifiers = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+        assert len(identifiers) == len(set(identifiers))
+        assert {label["for"] for label in page.all("label")} <= set(identifiers)
+        for _, attributes in page.elements:
+            for name in ("aria-labelledby", "aria-describedby"):
+                assert set((attributes.get(name) or "").split()) <= set(identifiers)
+        assert len(page.all("h1")) == len(page.all("main")) == 1
