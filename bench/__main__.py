@@ -17,6 +17,8 @@ from bench.sms import Case, Run, run_case, stamp
 
 AIMS = {10: 6_000, 50: 10_000, 100: 14_000}  # replies a second, closed loop (reference: peers)
 
+WIDTH = 130  # columns, so that no heading is cut
+
 
 @click.command()
 @click.option("--total", default=20_000, show_default=True, help="Questions in each run.")
@@ -26,7 +28,7 @@ AIMS = {10: 6_000, 50: 10_000, 100: 14_000}  # replies a second, closed loop (re
 )
 def main(total: int, windows: tuple[int, ...], repeat: int) -> None:
     """Measure answers by SMS: cached, uncached and at a fixed rate; beside them the floor of the journal."""
-    console = Console()
+    console = Console(width=WIDTH)
     console.print(f"{stamp()}, {platform.python_implementation()} {platform.python_version()}, {platform.machine()}")
     cases = [
         Case(name="cached", windows=windows, total=total),

@@ -125,7 +125,8 @@ async def run_case(case: Case, directory: Path) -> list[Run]:
 async def _start_generator(case: Case, texts: Path) -> asyncio.subprocess.Process:
     windows = [argument for window in case.windows for argument in ("--window", str(window))]
     rate = ["--rate", str(case.rate)] if case.rate else []
-    command = ["-m", "demo.smsc_load", "--mode", case.mode, "--total", str(case.total), *windows, *rate]
+    counts = ["--total", str(case.total), "--warm-up", str(min(case.codes, case.total // 4))]
+    command = ["-m", "demo.smsc_load", "--mode", case.mode, *counts, *windows, *rate]
     return await asyncio.create_subprocess_exec(
         sys.executable, *command, "--texts", str(texts), stdout=asyncio.subprocess.PIPE
     )

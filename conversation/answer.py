@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from conversation.guards import Guards
-from conversation.ports import Decision, FeedbackNote, PendingQuestion, People, Person, Verdict
+from conversation.ports import Decision, FeedbackNote, LookUps, PendingQuestion, People, Person, Verdict
 from conversation.retold import Retold
 from domain import inquiry as wishes
 from domain.answers import DossierAnswer, Outcome
 from domain.calendar import local_day
-from domain.codes import CodeReading, DossierCode, LegacyPattern, read_codes
+from domain.codes import DossierCode, LegacyPattern, read_codes
 from domain.grammar import Grammar
 from domain.inquiry import Inquiry, read_inquiry
 from domain.message import Address, Capabilities, InboundMessage
-from domain.questions import Question, QuestionAnswer
 from domain.replies import ReplyWriter, Voice
 from lookup.disclosure import Tier, disclose
 
@@ -37,14 +36,6 @@ FIXED_REPLIES: Mapping[type, str] = {
 LATER_WISHES = {"follow": "follow_not_yet", "unfollow": "follow_not_yet"}  # chosen by "1" or "2"
 
 LANGUAGE_REPLIES: Mapping[bool | None, str] = {None: "language_chosen", True: "accents_on", False: "accents_off"}
-
-
-class LookUps(Protocol):
-    """What the conversation asks of lookup.service."""
-
-    async def cached(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]: ...
-
-    async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +133,6 @@ class Conversation:
         cached = await self._lookups.cached(_codes_of(heard))
         return [self._decide(each, people.get(each.message.sender), shapes, now, cached) for each in heard]
 
-    async def ask(self, questions: Sequence[Question]) -> list[QuestionAnswer]:
-        """Answer questions that are not messages: same reading, budgets, look-up and disclosure; nothing is kept."""
-        today = local_day(self._clock())
-        verdicts = await self._guards.spend_questions([question.asker for question in questions])
-        readings = [read_codes(question.text, today=today, legacy=self._legacy) for question in questions]
-        wanted = [
-            reading.codes[0]
-            for reading, verdict in zip(readings, verdicts, strict=True)
-            if verdict is Verdict.ALLOWED and reading.codes
-        ]
-        found = await self._find(wanted)
-        return [_question_answer(verdict, reading, found) for reading, verdict in zip(readings, verdicts, strict=True)]
-
     async def refund(self, senders: Sequence[Address]) -> None:
         """Replies that were decided and then not written: a message refused by the store, or a redelivery."""
         await self._guards.refund_replies(senders)
@@ -240,12 +218,6 @@ class Conversation:
             text = self._writer.dossier_answers(disclose(answers, Tier.PUBLIC), voice, more=more)
             self._retold.keep(key, first, text)
         return text
-
-    async def _find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
-        cached = await self._lookups.cached(codes)
-        missing = [code for code in codes if code not in cached]
-        found = {**cached, **(await self._lookups.find(missing))} if missing else cached
-        return dict(zip(found, disclose(list(found.values()), Tier.PUBLIC), strict=True))
 
     # ---- a question asked back
 
@@ -366,17 +338,3 @@ def _codes_of(heard: Iterable[_Heard]) -> list[DossierCode]:
         if each.verdict is Verdict.ALLOWED and isinstance(each.inquiry, wishes.LookUp)
         for code in each.inquiry.codes
     ]
-
-
-def _question_answer(
-    verdict: Verdict, reading: CodeReading, found: Mapping[DossierCode, DossierAnswer]
-) -> QuestionAnswer:
-    if verdict is not Verdict.ALLOWED:
-        return QuestionAnswer(outcome=Outcome.REFUSED)
-    if reading.codes:
-        answer = found.get(reading.codes[0]) or _source_down(reading.codes[0])
-        return QuestionAnswer(outcome=answer.outcome, answer=answer)
-    if reading.candidates:
-        candidates = tuple(code.text for code in reading.candidates)
-        return QuestionAnswer(outcome=Outcome.UNREADABLE, reason="ambiguous", candidates=candidates)
-    return QuestionAnswer(outcome=Outcome.UNREADABLE, reason=str(reading.why))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from domain.answers import Outcome
+from domain.answers import DossierAnswer, Outcome
+from domain.codes import DossierCode
 from domain.message import Address, DeliveryReport, InboundMessage, OutboundMessage, SendResult
 
 
@@ -180,6 +181,18 @@ class PriorArrival:
     acknowledged_at: datetime | None = None
     acknowledged_ok: bool = True
     session_ended_at: datetime | None = None
+
+
+class LookUps(Protocol):
+    """Where is my dossier? What the conversation asks of lookup.service."""
+
+    async def cached(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
+        """What can be told at once; the rest is absent."""
+        ...
+
+    async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
+        """An answer for every code; never raises for a one-stop system's sake."""
+        ...
 
 
 class Journal(Protocol):

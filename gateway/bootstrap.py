@@ -8,7 +8,7 @@ import secrets
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,6 +38,7 @@ from conversation.answer import Conversation, ConversationSettings
 from conversation.guards import Guards
 from conversation.guards import GuardSettings as GuardRules
 from conversation.ports import Limit
+from conversation.questions import Questions
 from conversation.redelivery import is_redelivery
 from domain.agencies import Agencies
 from domain.catalogue import Catalogue
@@ -92,7 +93,8 @@ async def serve(settings: Settings) -> int:
         dispatcher = make_dispatcher(settings, conversation, store, channels, new_id, metrics)
         waiting = Waiting(store)
         read_figures(metrics, dispatcher, channels, waiting)
-        routes = web_routes(settings, words, counted(conversation.ask, metrics))
+        questions = Questions(lookups=lookups, guards=guards, clock=utc_now)
+        routes = web_routes(settings, words, counted(questions.ask, metrics))
         supervisor = make_supervisor(settings, dispatcher, channels, metrics, checks, waiting, routes)
         spare_the_collector()
         return int(await supervisor.run())
@@ -386,11 +388,17 @@ def web_routes(settings: Settings, words: Words, ask: Ask) -> list[RouteDef]:
 def counted(ask: Ask, metrics: Metrics) -> Ask:
     """The same, with every question counted by how it ended."""
 
-    async def ask_and_count(questions: Sequence[Question]) -> Sequence[QuestionAnswer]:
+    async def awaited(answer: Awaitable[QuestionAnswer]) -> QuestionAnswer:
+        told = await answer
+        metrics.question(told.outcome)
+        return told
+
+    async def ask_and_count(questions: Sequence[Question]) -> Sequence[QuestionAnswer | Awaitable[QuestionAnswer]]:
         answers = await ask(questions)
-        for outcome, count in Counter(answer.outcome.value for answer in answers).items():
+        at_once = [answer.outcome for answer in answers if isinstance(answer, QuestionAnswer)]
+        for outcome, count in Counter(at_once).items():
             metrics.question(outcome, count)
-        return answers
+        return [answer if isinstance(answer, QuestionAnswer) else awaited(answer) for answer in answers]
 
     return ask_and_count
 

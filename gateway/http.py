@@ -46,7 +46,10 @@ def make_app(routes: Iterable[RouteDef], *, max_body_bytes: int = LARGEST_BODY) 
     app = web.Application(client_max_size=max_body_bytes, middlewares=[_answer_failures])
     app.on_response_prepare.append(_add_headers)
     for route in routes:
-        app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            app.router.add_get(route.path, route.handler)  # and HEAD, which asks for the headers of the same
+        else:
+            app.router.add_route(route.method, route.path, route.handler)
     return app
 
 

@@ -8,7 +8,9 @@ from typing import Final
 from channels.sms import commands as c
 from channels.sms.pdu_types import ProtocolError
 
-DEFAULT_MAX_LENGTH: Final = 16_384  # octets: far above any real PDU, low enough that a lost stream shows at once
+# Octets: the largest message_payload (64 kB, §5.3.2.32) with room for the rest of its PDU. A lower limit would let one
+# long message, delivered again after every reconnect, keep an account down; a lost stream shows soon enough by this one.
+DEFAULT_MAX_LENGTH: Final = 69_632
 
 _LENGTH: Final = struct.Struct(">L")
 
