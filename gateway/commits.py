@@ -207,8 +207,7 @@ class Commits:
             entry.written(entry) if entry.exchange.message.id in written else entry.refused(entry)
         for arrival in page.reports:
             arrival.settle(Settlement.REFUSED)
-        self._page = page.before(self._page)
-        self._start()
+        await self._later(page)
 
     async def _known(self, identifiers: list[int]) -> frozenset[int]:
         while True:

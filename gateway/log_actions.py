@@ -19,6 +19,7 @@ LOG_ACTIONS: dict[str, str] = {
     "journal.unavailable": "The store wrote nothing; nothing was acknowledged, the other side sends again.",
     "journal.uncertain": "The outcome of a commit is not known; it is read back before anything is acknowledged.",
     "library.spoke": "A library warned or failed; its name and words follow.",
+    "logs.lost": "Log lines could not be written for a while (a full disk, a reader that was gone); how many.",
     "message.decide_failed": "A message broke a rule of ours (a bug); its neighbours are decided one by one.",
     "message.finish_failed": "An answer failed (a bug); the citizen is told to try later.",
     "message.not_decided": "The store is away, so messages were handed back to be sent again.",

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Mapping, MutableMapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -120,12 +120,38 @@ class _LibraryLogs(logging.Handler):
         log.log(level, "library.spoke", library=record.name, said=said, exc_info=record.exc_info)
 
 
+class _Lines:
+    """Where finished lines go. A full disk or a reader that is gone costs lines, never an answer: their number is told
+    as soon as a line can be written again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lost = 0
+
+    def write(self, line: str) -> None:
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        except OSError:  # counted, since the log is the place where it would be told
+            self._lost += 1
+            return
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            log = structlog.get_logger()
+            log.warning("logs.lost", lines=lost)
+
+    def flush(self) -> None:
+        """Done with every line."""
+
+
 def configure_logs(level: str, layout: str, stream: TextIO | None = None) -> None:
     """Set the process's logs up, once, from the command line; `stream` is standard error unless given.
 
     `level` and `layout` are `logs.level` and `logs.format` of the settings.
     """
     stream = stream or sys.stderr
+    lines = cast("TextIO", _Lines(stream))  # all a logger asks of it is to write and to flush
     lowest = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -137,12 +163,14 @@ def configure_logs(level: str, layout: str, stream: TextIO | None = None) -> Non
             *_renderers(layout, stream),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(lines),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
     root.handlers = [_LibraryLogs()]
     root.setLevel(max(lowest, logging.WARNING))
+    # A request line that is no HTTP is answered 400; a traceback for each would let anybody fill the disk.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 
 def tell_exception(_: object, __: str, event: Event) -> Event:

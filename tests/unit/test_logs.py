@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -145,6 +146,29 @@ def test_of_what_libraries_say_the_wording_stays_and_the_arguments_go(written: W
 def test_less_than_the_level_is_not_written(written: Written) -> None:
     structlog.get_logger().debug("cache.back")
     assert written() == []
+
+
+class FullDisk(io.StringIO):
+    full = False
+
+    def write(self, line: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(line)
+
+
+@pytest.mark.usefixtures("stream")
+def test_a_log_that_cannot_be_written_stops_nobody_and_says_later_how_much_is_missing() -> None:
+    disk = FullDisk()
+    configure_logs("info", "json", disk)
+    log = structlog.get_logger()
+    disk.full = True
+    for _ in range(3):
+        log.info("sms.bound")
+    disk.full = False
+    log.info("sms.link_lost")
+    lines = [json.loads(line) for line in disk.getvalue().splitlines()]
+    assert [(line["action"], line.get("lines")) for line in lines] == [("sms.link_lost", None), ("logs.lost", 3)]
 
 
 def test_for_people_a_line_is_text(stream: io.StringIO) -> None:

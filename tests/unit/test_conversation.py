@@ -1,0 +1,354 @@
+"""The conversation's manners, with the texts, the grammar and the agencies as they are shipped."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import count
+
+import pytest
+
+from adapters.memory.budgets import MemoryBudgets
+from conversation.answer import Conversation, ConversationSettings, Pending, Shape
+from conversation.guards import Guards, GuardSettings
+from conversation.ports import Decision, Limit, Person, Recollection
+from conversation.questions import Questions
+from domain.answers import DossierAnswer, Outcome
+from domain.codes import DossierCode
+from domain.dossier import Dossier, DossierStatus
+from domain.grammar import Grammar
+from domain.gsm import segments_needed
+from domain.message import Address, Capabilities, InboundMessage
+from domain.questions import Question, QuestionAnswer
+from tests.unit.speaking import CONFIG, NOW, shipped_writer
+
+CODE = "H51.18-250701-0005"
+OTHER = "H51.29.18-250701-0004"
+MOTHER = Address("sms", "84912345678")
+
+
+def dossier(code: DossierCode, status: DossierStatus | None = DossierStatus.IN_PROCESS) -> Dossier:
+    return Dossier(
+        code=code, source="hoso", status=status, agency="H51.18", unit="Phòng Đất đai", procedure="Cấp sổ đỏ cho ông A"
+    )
+
+
+class FakeLookUps:
+    """Knows some codes; what is in `slow` is not in the cache."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Dossier] = {}
+        self.slow: set[str] = set()
+        self.asked: list[str] = []
+        self.down = False
+
+    async def cached(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
+        return {code: self._answer(code) for code in codes if code.text not in self.slow}
+
+    async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
+        self.asked += [code.text for code in codes]
+        return {code: self._answer(code) for code in codes}
+
+    def _answer(self, code: DossierCode) -> DossierAnswer:
+        if self.down:
+            return DossierAnswer(code=code, outcome=Outcome.SOURCE_DOWN)
+        found = self.known.get(code.text)
+        if found is None:
+            return DossierAnswer(code=code, outcome=Outcome.NOT_FOUND, as_of=NOW)
+        return DossierAnswer(code=code, outcome=Outcome.FOUND, dossier=replace(found, code=code), as_of=NOW)
+
+
+class FakePeople:
+    def __init__(self) -> None:
+        self.persons: dict[Address, Person] = {}
+        self.memory = Recollection()
+        self._numbers = count(1)
+
+    async def get(self, addresses: Sequence[Address]) -> Mapping[Address, Person]:
+        return {address: self.persons[address] for address in addresses if address in self.persons}
+
+    async def recall(self, address: Address) -> Recollection:
+        return self.memory
+
+    async def next_feedback_number(self) -> int:
+        return next(self._numbers)
+
+
+@dataclass
+class Talk:
+    """A conversation in which what is decided is remembered, as the journal would."""
+
+    lookups: FakeLookUps = field(default_factory=FakeLookUps)
+    people: FakePeople = field(default_factory=FakePeople)
+    guards: Guards = field(default_factory=lambda: guards(100))
+    now: datetime = NOW
+
+    def __post_init__(self) -> None:
+        self.lookups.known = {
+            text: dossier(DossierCode(text=text)) for text in (CODE, OTHER, "H51.18-250701-0006", "H5.11-250701-0001")
+        }
+        grammar = Grammar.from_mapping(tomllib.loads((CONFIG / "grammar.toml").read_text(encoding="utf-8")))
+        self.conversation = Conversation(
+            lookups=self.lookups,
+            people=self.people,
+            guards=self.guards,
+            writer=shipped_writer(),
+            grammar=grammar,
+            clock=lambda: self.now,
+            settings=ConversationSettings(),
+        )
+        self.questions = Questions(lookups=self.lookups, guards=self.guards, clock=lambda: self.now)
+
+    async def say(self, text: str, sender: Address = MOTHER) -> Decision:
+        message = InboundMessage(
+            id=1,
+            channel="sms",
+            account="main",
+            sender=sender,
+            recipient=Address("sms", "8100"),
+            text=text,
+            received_at=NOW,
+        )
+        shapes = {"main": Shape(Capabilities(accents=False), lambda said: segments_needed(said)[1] <= 2)}
+        (decision,) = await self.conversation.begin([message], shapes)
+        if isinstance(decision, Pending):
+            decision = await decision.finish()
+        if decision.person is not None:
+            self.people.persons[sender] = decision.person
+        return decision
+
+    async def told(self, text: str) -> str:
+        return (await self.say(text)).text or ""
+
+
+def guards(replies: int) -> Guards:
+    limits = (Limit(replies, 600.0),)
+    settings = GuardSettings(replies=limits, questions_per_address=limits, own_numbers=frozenset({"84888000111"}))
+    return Guards(MemoryBudgets(lambda: 0.0), settings)
+
+
+async def test_an_outage_is_never_told_as_not_found() -> None:
+    talk = Talk()
+    talk.lookups.down = True
+    decision = await talk.say(CODE)
+    assert decision.outcome is Outcome.SOURCE_DOWN
+    assert "gian doan" in (decision.text or "")
+
+
+async def test_an_unknown_code_is_answered_not_dropped() -> None:
+    decision = await Talk().say("H51.18-250701-4321")
+    assert decision.outcome is Outcome.NOT_FOUND
+    assert "H51.18-250701-4321" in (decision.text or "")
+
+
+async def test_only_the_public_tier_is_told() -> None:
+    talk = Talk()
+    told = await talk.told(CODE)
+    assert "dang xu ly" in told
+    assert "Dat dai" not in told
+    assert "so do" not in told
+    (answer,) = await talk.questions.ask([Question(text=CODE, asker=Address("web", "203.0.113.9"))])
+    assert isinstance(answer, QuestionAnswer)
+    assert answer.answer is not None
+    assert answer.answer.dossier is not None
+    assert (answer.answer.dossier.unit, answer.answer.dossier.procedure) == ("", "")
+
+
+@pytest.mark.parametrize("sender", ["8088", "VIETTEL", "unknown", "191", "84888000111"])
+async def test_short_alphabetic_and_own_numbers_get_no_reply(sender: str) -> None:
+    decision = await Talk().say(CODE, Address("sms", sender))
+    assert decision.text is None
+    assert decision.muted
+
+
+async def test_the_first_refusal_is_answered_later_ones_are_silent() -> None:
+    talk = Talk(guards=guards(2))
+    replies = [await talk.say(CODE) for _ in range(5)]
+    assert [reply.outcome for reply in replies[:2]] == [Outcome.FOUND, Outcome.FOUND]
+    assert "qua so lan cho phep" in (replies[2].text or "")
+    assert [(reply.text, reply.muted) for reply in replies[3:]] == [(None, True), (None, True)]
+
+
+async def test_a_refused_sender_costs_no_look_up() -> None:
+    talk = Talk(guards=guards(1))
+    talk.lookups.slow = {CODE}
+    await talk.say(CODE)
+    await talk.say(CODE)
+    assert talk.lookups.asked == [CODE]
+
+
+async def test_a_wish_to_be_left_alone_is_honoured_even_when_we_may_not_say_so() -> None:
+    talk = Talk(guards=guards(1))
+    await talk.say(CODE)
+    for _ in range(2):
+        await talk.say("DUNG")
+    assert talk.people.persons[MOTHER].stopped_at == NOW
+
+
+async def test_what_was_not_written_costs_nothing() -> None:
+    talk = Talk(guards=guards(1))
+    await talk.say(CODE)
+    await talk.conversation.refund([MOTHER])
+    assert (await talk.say(CODE)).outcome is Outcome.FOUND
+
+
+async def test_two_readings_are_asked_back_and_the_choice_is_understood() -> None:
+    talk = Talk()
+    asked = await talk.say("h512918 250701 0004")
+    assert asked.inquiry == "ask_back"
+    pending = talk.people.persons[MOTHER].pending
+    assert pending is not None
+    assert all(code in (asked.text or "") for code in pending.codes)
+    chosen = await talk.say("1")
+    assert chosen.dossier_code == pending.codes[0]
+    assert talk.people.persons[MOTHER].pending is None
+
+
+async def test_a_choice_outside_the_question_is_asked_again() -> None:
+    talk = Talk()
+    first = await talk.told("h512918 250701 0004")
+    assert await talk.told("9") == first
+
+
+async def test_a_choice_after_the_question_closed_says_so() -> None:
+    talk = Talk()
+    await talk.say("h512918 250701 0004")
+    talk.now = NOW + timedelta(minutes=11)
+    assert "het han" in await talk.told("1")
+
+
+async def test_a_bare_number_without_a_question_is_unreadable() -> None:
+    decision = await Talk().say("1")
+    assert decision.outcome is Outcome.UNREADABLE
+
+
+async def test_dung_while_a_choice_is_open_asks_again_since_it_may_mean_right() -> None:
+    talk = Talk()
+    first = await talk.told("h512918 250701 0004")
+    assert await talk.told("dung") == first
+    assert talk.people.persons[MOTHER].stopped_at is None
+
+
+async def test_another_message_closes_an_open_question() -> None:
+    talk = Talk()
+    await talk.say("h512918 250701 0004")
+    await talk.say("HELP")
+    assert talk.people.persons[MOTHER].pending is None
+
+
+async def test_thanks_after_an_answer_gets_silence() -> None:
+    talk = Talk()
+    talk.people.memory = Recollection(last_answered_at=NOW - timedelta(minutes=1))
+    assert (await talk.say("cảm ơn")).text is None
+
+
+async def test_thanks_out_of_nowhere_and_a_first_hello_get_help() -> None:
+    talk = Talk()
+    assert await talk.told("ok") == await talk.told("alo") == await talk.told("HELP")
+
+
+async def test_two_codes_are_answered_in_one_reply_and_the_third_is_asked_for() -> None:
+    told = await Talk().told(f"{CODE} {OTHER} H51.18-250701-0006")
+    assert CODE in told
+    assert OTHER in told
+    assert "gui rieng" in told
+
+
+async def test_the_example_explains_itself() -> None:
+    decision = await Talk().say("H51.18-250701-0000")
+    assert "vi du" in (decision.text or "")
+    assert decision.outcome is None
+
+
+async def test_feedback_gets_a_number_and_is_kept() -> None:
+    decision = await Talk().say("GY cán bộ rất nhiệt tình")
+    assert decision.feedback is not None
+    assert (decision.feedback.number, decision.feedback.text) == (1, "cán bộ rất nhiệt tình")
+    assert "so 1" in (decision.text or "")
+
+
+async def test_feedback_while_the_store_is_slow_is_not_said_to_be_kept() -> None:
+    talk = Talk()
+    message = InboundMessage(
+        id=1, channel="sms", account="main", sender=MOTHER, recipient=MOTHER, text="GY nhanh lên", received_at=NOW
+    )
+    shapes = {"main": Shape(Capabilities(accents=False), lambda _: True)}
+    (pending,) = await talk.conversation.begin([message], shapes)
+    assert isinstance(pending, Pending)
+    assert pending.give_up().feedback is None
+    assert "gui lai" in (pending.give_up().text or "")
+
+
+@pytest.mark.parametrize(
+    ("words", "key"), [(f"DK {CODE}", "bao tin"), (f"HUY {CODE}", "bao tin"), ("TT khai sinh", "Hien co")]
+)
+async def test_words_that_come_later_are_told_what_works_today(words: str, key: str) -> None:
+    assert key in await Talk().told(words)
+
+
+async def test_stop_and_resume_are_remembered() -> None:
+    talk = Talk()
+    await talk.say("DUNG")
+    assert talk.people.persons[MOTHER].stopped_at == NOW
+    await talk.say("BAT")
+    assert talk.people.persons[MOTHER].stopped_at is None
+
+
+async def test_language_and_accents_are_chosen_per_person() -> None:
+    talk = Talk()
+    assert "English" in await talk.told("EN")
+    assert "in process" in (await talk.told(CODE)).lower() or "being processed" in (await talk.told(CODE)).lower()
+    await talk.say("VI")
+    await talk.say("có dấu")
+    assert "đang xử lý" in await talk.told(CODE)
+
+
+async def test_a_language_without_texts_is_refused_by_name_of_those_there_are() -> None:
+    assert "VI" in await Talk().told("KM")
+
+
+async def test_a_slow_source_is_given_up_as_down_not_as_not_found() -> None:
+    talk = Talk()
+    talk.lookups.slow = {CODE}
+    message = InboundMessage(
+        id=1, channel="sms", account="main", sender=MOTHER, recipient=MOTHER, text=CODE, received_at=NOW
+    )
+    shapes = {"main": Shape(Capabilities(accents=False), lambda _: True)}
+    (pending,) = await talk.conversation.begin([message], shapes)
+    assert isinstance(pending, Pending)
+    assert pending.give_up().outcome is Outcome.SOURCE_DOWN
+
+
+async def test_a_dossier_that_changed_is_told_anew_within_the_minute() -> None:
+    talk = Talk()
+    before = await talk.told(CODE)
+    talk.lookups.known[CODE] = dossier(DossierCode(text=CODE), DossierStatus.DONE)
+    assert await talk.told(CODE) != before
+
+
+async def test_web_questions_have_their_own_budget_and_outcomes() -> None:
+    talk = Talk(guards=guards(3))
+    asker = Address("web", "203.0.113.9")
+    texts = [CODE, "nothing here", "H51.18-250701-0000", CODE]
+    answers = await talk.questions.ask([Question(text=text, asker=asker) for text in texts])
+    told = [answer if isinstance(answer, QuestionAnswer) else await answer for answer in answers]
+    assert [answer.outcome for answer in told] == [
+        Outcome.FOUND,
+        Outcome.UNREADABLE,
+        Outcome.UNREADABLE,
+        Outcome.REFUSED,
+    ]
+    assert told[2].reason == "example"
+
+
+async def test_a_web_question_that_must_wait_keeps_nobody_else_waiting() -> None:
+    talk = Talk()
+    talk.lookups.slow = {OTHER}
+    asker = Address("web", "203.0.113.9")
+    ready, waiting = await talk.questions.ask([Question(text=CODE, asker=asker), Question(text=OTHER, asker=asker)])
+    assert isinstance(ready, QuestionAnswer)
+    assert not isinstance(waiting, QuestionAnswer)
+    assert (await asyncio.wait_for(waiting, 5)).outcome is Outcome.FOUND
