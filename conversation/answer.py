@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from conversation.guards import Guards
@@ -59,7 +59,7 @@ class Pending:
     """A decision that needs waiting. `give_up` is what to say when it took too long."""
 
     finish: Callable[[], Awaitable[Decision]]
-    give_up: Callable[[], Decision]
+    give_up: Callable[[], Awaitable[Decision]]
 
 
 @dataclass(slots=True)
@@ -127,9 +127,7 @@ class Conversation:
         now = self._clock()
         today = local_day(now)
         people = await self._people.get(list({message.sender for message in messages}))
-        heard = await self._hear(
-            messages, [read_inquiry(m.text, self._grammar, today=today, legacy=self._legacy) for m in messages]
-        )
+        heard = await self._hear(messages, [self._read(message, today) for message in messages])
         cached = await self._lookups.cached(_codes_of(heard))
         return [self._decide(each, people.get(each.message.sender), shapes, now, cached) for each in heard]
 
@@ -145,6 +143,11 @@ class Conversation:
             _Heard(message, inquiry, next(verdicts) if yes else Verdict.REFUSED)
             for message, inquiry, yes in zip(messages, inquiries, answerable, strict=True)
         ]
+
+    def _read(self, message: InboundMessage, today: date) -> Inquiry:
+        if message.raw is not None and not message.text:
+            return wishes.Unreadable(reason="unsupported")  # a picture, a ring tone, a key
+        return read_inquiry(message.text, self._grammar, today=today, legacy=self._legacy)
 
     def _decide(
         self,
@@ -193,8 +196,8 @@ class Conversation:
         async def finish() -> Decision:
             return self._tell(case, codes, await self._lookups.find(codes), more=more)
 
-        def give_up() -> Decision:
-            return self._tell(case, codes, {}, more=more)
+        async def give_up() -> Decision:
+            return self._tell(case, codes, await self._lookups.last_known(codes), more=more)
 
         return Pending(finish, give_up)
 
@@ -289,7 +292,10 @@ class Conversation:
             note = FeedbackNote(number=number, text=inquiry.text)
             return Decision(inquiry="feedback", text=text, feedback=note, person=_settled(case.person))
 
-        return Pending(finish, lambda: self._say(case, "feedback", "try_later"))
+        async def give_up() -> Decision:
+            return self._say(case, "feedback", "try_later")
+
+        return Pending(finish, give_up)
 
     # ---- manners
 
@@ -301,7 +307,10 @@ class Conversation:
                 return Decision(inquiry="thanks")
             return self._say(case, "thanks", "help")
 
-        return Pending(finish, lambda: Decision(inquiry="thanks"))
+        async def give_up() -> Decision:
+            return Decision(inquiry="thanks")
+
+        return Pending(finish, give_up)
 
     def _unreadable(self, case: _Case, inquiry: wishes.Unreadable) -> Decision:
         text = self._writer.unreadable(inquiry.reason, case.voice)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from conversation.ports import BudgetAsk, Budgets, Limit, Verdict
 from domain.message import Address
 
-SHORTEST_SUBSCRIBER_NUMBER = 7  # digits; shorter senders are services, and answering them starts loops (anchors §4.4)
+SHORTEST_SUBSCRIBER_NUMBER = 7  # digits; shorter senders are services, and answering them starts loops
+LONGEST_SUBSCRIBER_NUMBER = 15  # digits (ITU-T E.164 §6.2.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +34,9 @@ class Guards:
             return True
         number = sender.value
         return (
-            number.isdecimal()
-            and len(number) >= SHORTEST_SUBSCRIBER_NUMBER
+            number.isascii()
+            and number.isdecimal()
+            and SHORTEST_SUBSCRIBER_NUMBER <= len(number) <= LONGEST_SUBSCRIBER_NUMBER
             and number not in self._settings.own_numbers
         )
 

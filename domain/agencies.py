@@ -10,7 +10,7 @@ import enum
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -130,6 +130,11 @@ class Agencies:
         if faults:
             raise ValueError("\n".join(faults))
         return cls(agencies, default=default)
+
+    def helped_at(self, phone: str) -> Agencies:
+        """The same, with this number for whoever needs help and nobody else answers."""
+        agencies = (replace(each, phone=phone) if each is self.default else each for each in self._all)
+        return Agencies(agencies, default=self.default.identifier)
 
     def __iter__(self) -> Iterator[Agency]:
         return iter(self._all)

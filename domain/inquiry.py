@@ -79,7 +79,9 @@ class ChooseLanguage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
-    """An opinion or complaint (decision 40/2016 art. 5.7); `text` is safe plain text, at most 1,000 characters."""
+    """An opinion or complaint (decision 40/2016 art. 5.7); `text` is safe plain text, at most 1,000 characters, and
+    empty when the keyword stands alone.
+    """
 
     text: str
 
@@ -178,7 +180,7 @@ def _feedback(text: str, grammar: Grammar) -> Inquiry:
     folded = fold(text[: 4 * FEEDBACK_LENGTH])
     lead = _first_hard(grammar.phrases(folded))
     words = safe_text((folded[lead.end :] if lead else folded).lstrip(_PUNCTUATION), FEEDBACK_LENGTH)
-    return Feedback(text=words) if words else Help()
+    return Feedback(text=words)
 
 
 def _about_codes(reading: CodeReading, before: Sequence[Phrase], grammar: Grammar) -> Inquiry:

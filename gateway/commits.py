@@ -37,6 +37,7 @@ class Entry:
     written: Callable[[Entry], None]
     repeated: Callable[[Entry, int], None]
     refused: Callable[[Entry], None] = field(default=lambda _: None)
+    doubted: bool = False  # a closing that may have been written by a commit of unknown outcome
 
 
 @dataclass(slots=True)
@@ -179,7 +180,9 @@ class Commits:
             entry.written(entry) if earlier is None else entry.repeated(entry, earlier)
         for entry in page.closings:
             identifier = entry.exchange.message.id
-            entry.repeated(entry, identifier) if identifier in receipt.already_closed else entry.written(entry)
+            # One that is in doubt and found closed was closed by us: its reply waits for nobody but us to send it.
+            by_another = identifier in receipt.already_closed and not entry.doubted
+            entry.repeated(entry, identifier) if by_another else entry.written(entry)
         for arrival in page.reports:
             arrival.settle(Settlement.DURABLE)
 
@@ -205,6 +208,8 @@ class Commits:
         self._settled_at = self._clock()
         for entry in page.exchanges:
             entry.written(entry) if entry.exchange.message.id in written else entry.refused(entry)
+        for entry in page.closings:
+            entry.doubted = True
         for arrival in page.reports:
             arrival.settle(Settlement.REFUSED)
         await self._later(page)

@@ -147,14 +147,21 @@ class Dispatcher:
         except StoreError as error:
             log.warning("message.not_decided", error=str(error), messages=len(walks))
             for walk in walks:
-                self._in_flight -= 1
-                self._turn_away(walk)
+                self._put_off(walk)
         except Exception:
             log.exception("message.decide_failed", messages=len(walks))
             await self._decide_singly(walks)
         else:
             for walk, decision in zip(walks, decisions, strict=True):
                 self._go_on(walk, decision)
+
+    def _put_off(self, walk: _Walk) -> None:
+        """The other side sends again what it handed in; what was taken over is ours already and is tried again."""
+        if walk.arrival is None:
+            asyncio.get_running_loop().call_later(TAKE_OVER_EVERY, self._stage.put, walk)
+        else:
+            self._in_flight -= 1
+            self._turn_away(walk)
 
     async def _decide_singly(self, walks: list[_Walk]) -> None:
         """One message that breaks a rule of ours must not cost its neighbours their answer."""
@@ -183,7 +190,7 @@ class Dispatcher:
                 if not await self._write_open(walk):
                     return
             decided = await self._within(work, walk, self._settings.source_down_after)
-            self._close(walk, work.result() if decided else pending.give_up())
+            self._close(walk, work.result() if decided else await pending.give_up())
         finally:
             work.cancel()
 
@@ -192,7 +199,7 @@ class Dispatcher:
             return await pending.finish()
         except Exception:
             log.exception("message.finish_failed")
-            return pending.give_up()
+            return await pending.give_up()
 
     async def _within(self, work: asyncio.Task[Decision], walk: _Walk, budget: float) -> bool:
         left = walk.started + budget - asyncio.get_running_loop().time()
@@ -270,6 +277,7 @@ class Dispatcher:
             elapsed = asyncio.get_running_loop().time() - walk.started
             self._metrics.answered(exchange.message.channel, exchange.decision, elapsed)
         if exchange.reply is None:
+            self._refund(walk, exchange.decision)  # silence, by rule, costs nobody a reply
             return
         sender = self._senders[exchange.reply.account]
         if exchange.handed_over:
@@ -303,7 +311,10 @@ class Dispatcher:
     def _undo(self, walk: _Walk, entry: Entry) -> None:
         self._in_flight -= 1
         self._release(entry)
-        decision = entry.exchange.decision
+        self._refund(walk, entry.exchange.decision)
+
+    def _refund(self, walk: _Walk, decision: Decision | None) -> None:
+        """Give back the reply that was not written; one that was refused was never charged."""
         if decision is None or decision.outcome is not Outcome.REFUSED:
             self._refunds.put(walk.message.sender)
 

@@ -48,7 +48,11 @@ COUNTED = (
     Figure("answer_seconds", ("channel",), "From arrival to the commit of the decision.", ANSWER_SECONDS),
     Figure("questions", ("outcome",), "Questions asked over HTTP GET, by how they ended."),
     Figure("sent", ("channel", "account", "status"), "Messages handed to a channel, by what became of it."),
-    Figure("lookups", ("source", "event"), "What look-up did: cache hits and misses, reads, outages."),
+    Figure(
+        "lookups",
+        ("source", "event"),
+        "Reads of a one-stop system, by how they ended; and what in them could not be understood.",
+    ),
     Figure("source_read_seconds", ("source",), "One read of a one-stop system.", READ_SECONDS),
     Figure("status_unmapped", ("source",), "Alarm: states the mapping of a source does not know."),
     Figure("journal_commit_seconds", (), "One commit of the journal.", COMMIT_SECONDS),

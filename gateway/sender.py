@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from channels.base import Channel
-from domain.errors import StoreError
+from domain.errors import StoreError, StoreUncertain
 from domain.message import OutboundMessage, SendResult, SendStatus
 from notifications.ports import Outbox
 
@@ -35,9 +35,10 @@ class Sender:
         self._outbox = outbox
         self._record = record
         self._claim_every = claim_every
-        self._room = int(channel.rate * SECONDS_OF_ROOM) or UNLIMITED_ROOM if channel.rate > 0 else UNLIMITED_ROOM
+        self._room = max(1, int(channel.rate * SECONDS_OF_ROOM)) if channel.rate > 0 else UNLIMITED_ROOM
         self._taken = 0  # reserved, queued or being sent
         self._queue: list[OutboundMessage] = []
+        self._claimed: Sequence[OutboundMessage] = ()  # ours, and not yet written as handed over
         self._wake = asyncio.Event()
         self._claim_wake = asyncio.Event()
         self._sends: set[asyncio.Task[None]] = set()
@@ -124,13 +125,25 @@ class Sender:
         if room <= 0 or not self._channel.ready:
             return
         try:
-            claimed = await self._outbox.claim(self._channel.account, room)
-            if claimed:
-                await self._outbox.hand_over([message.id for message in claimed])
+            # What was claimed before a store that went away is still ours, and nobody else will send it.
+            self._claimed = self._claimed or await self._outbox.claim(self._channel.account, room)
+            ours = await self._hand_over([message.id for message in self._claimed])
         except StoreError as error:
             log.warning("outbox.claim_failed", account=self._channel.account, error=str(error))
             return
-        self._accept(claimed)
+        claimed, self._claimed = self._claimed, ()
+        self._accept([message for message in claimed if message.id in ours])
+
+    async def _hand_over(self, claimed: Sequence[int]) -> frozenset[int]:
+        """Those that are still ours to send."""
+        if not claimed:
+            return frozenset()
+        try:
+            return await self._outbox.hand_over(claimed)
+        except StoreUncertain as error:
+            # Claimed or handed over, they are ours, and a result counts for either.
+            log.warning("outbox.claim_failed", account=self._channel.account, error=str(error))
+            return frozenset(claimed)
 
     def _accept(self, claimed: Sequence[OutboundMessage]) -> None:
         if not claimed:

@@ -57,6 +57,7 @@ class SmppAccount:
     reconnect_forget: float = 30.0
 
     # What a message says about itself.
+    accents: bool = False  # Vietnamese leaves with accents (UCS-2) for whoever chose none
     default_alphabet: DefaultAlphabet = DefaultAlphabet.GSM  # what data_coding 0 means to this SMSC
     packed: bool = False  # this SMSC delivers data_coding 0 as packed septets
     reply_segments: int = 2  # the longest reply this account pays for

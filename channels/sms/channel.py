@@ -26,7 +26,6 @@ from domain.message import Capabilities, OutboundMessage, SendResult, SendStatus
 
 log = structlog.get_logger()
 
-CAPABILITIES: Final = Capabilities(accents=False, reports=True)
 UNLIMITED_RATE: Final = 10_000.0  # messages a second told to the claim loop where the account sets no limit
 SESSION_BITS: Final = 64
 
@@ -97,6 +96,7 @@ class SmsChannel:
     ) -> None:
         self.counters = SmsCounters()
         self._account = account
+        self._capabilities = Capabilities(accents=account.accents, reports=True)
         self._clock = clock
         self._sleep = sleep
         self._chance = chance or random.SystemRandom()
@@ -119,7 +119,7 @@ class SmsChannel:
 
     @property
     def capabilities(self) -> Capabilities:
-        return CAPABILITIES
+        return self._capabilities
 
     @property
     def rate(self) -> float:

@@ -18,13 +18,13 @@ _LENGTH: Final = struct.Struct(">L")
 class Frames:
     """Cuts a byte stream into PDUs. Memory held: at most one PDU of `max_length` octets and the read it came with."""
 
-    __slots__ = ("_fault", "_max_length", "_needed", "_pending")
+    __slots__ = ("_lost", "_max_length", "_needed", "_pending")
 
     def __init__(self, max_length: int = DEFAULT_MAX_LENGTH) -> None:
         self._max_length = max_length
         self._pending = bytearray()
         self._needed = _LENGTH.size
-        self._fault: ProtocolError | None = None
+        self._lost = False  # not the error itself: its traceback would keep this object and the last read alive
 
     @property
     def pending(self) -> int:
@@ -38,8 +38,8 @@ class Frames:
             ProtocolError: a length below 16 or above the limit. The stream is lost (`close`), every later call raises
                 again; the error's `frames` are the whole PDUs before the fault, which still deserve their answers.
         """
-        if self._fault is not None:
-            raise ProtocolError(self._fault.command_status, self._fault.sequence, close=True)
+        if self._lost:
+            raise ProtocolError(c.RINVCMDLEN, close=True)
         if self._pending:
             self._pending += data
             if len(self._pending) < self._needed:
@@ -53,8 +53,8 @@ class Frames:
         while end - at >= _LENGTH.size:
             (needed,) = _LENGTH.unpack_from(data, at)
             if not c.HEADER_SIZE <= needed <= self._max_length:
-                self._fault = ProtocolError(c.RINVCMDLEN, close=True, frames=tuple(frames))
-                raise self._fault
+                self._lost = True
+                raise ProtocolError(c.RINVCMDLEN, close=True, frames=tuple(frames))
             if end - at < needed:
                 break
             frames.append(data[at : at + needed])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -11,8 +11,7 @@ import phonenumbers
 
 from channels.sms import commands as c
 
-SHORTEST_REPLYABLE: Final = 6  # digits; shorter ones are services (8088, 1022), which answer by machine
-LONGEST_NUMBER: Final = 15  # digits, E.164
+SHORTEST_NUMBER: Final = 6  # digits; shorter ones are services (8088, 1022), and are kept as they are
 REGION: Final = "VN"
 
 _VIETNAMESE_MOBILE: Final = re.compile(r"(?:\+?84|0084|0)?([35789]\d{8})", re.ASCII)
@@ -80,7 +79,7 @@ def _normalise_rare(address: str, written: str) -> str:
     """Everything the fast path leaves: separators, old numbers, landlines, foreign numbers, short codes, names."""
     bare = _DECORATION.sub("", written)
     digits = bare.lstrip("+")
-    if not digits.isascii() or not digits.isdigit() or len(digits) < SHORTEST_REPLYABLE:
+    if not digits.isascii() or not digits.isdigit() or len(digits) < SHORTEST_NUMBER:
         return address
     if not bare.startswith("+") or digits.startswith("84"):
         if mobile := _VIETNAMESE_MOBILE.fullmatch(bare):
@@ -107,13 +106,3 @@ def _national_mobile(digits: str) -> str | None:
     """Some operators call a national number international; believed only when no country has such a number."""
     mobile = _VIETNAMESE_MOBILE.fullmatch(digits)
     return "84" + mobile[1] if mobile else None
-
-
-def is_replyable(source: str, own_numbers: Container[str]) -> bool:
-    """A person may be behind this normalised source. Short codes, names and our own numbers get no reply."""
-    return (
-        source.isascii()
-        and source.isdigit()
-        and SHORTEST_REPLYABLE <= len(source) <= LONGEST_NUMBER
-        and source not in own_numbers
-    )

@@ -305,7 +305,7 @@ class Session(asyncio.Protocol):
             request.answered(pdu.status, "")
             return
         question = self._questions.settle(pdu.sequence)
-        self._log.warning("sms.nacked", status=pdu.status, question=question)
+        self._log.warning("sms.nacked", status=pdu.status, asked=question)  # logs take "question" for a person's
         if question is not None:
             self._give_up(question, pdu.status)
 

@@ -163,3 +163,12 @@ def test_an_agency_is_called_by_its_full_name_in_the_readers_language(shipped: A
 def test_the_shipped_catalogue_is_plainly_a_sample(shipped: Agencies) -> None:
     assert len(shipped) >= 12
     assert all(agency.phone.startswith("02993 00") for agency in shipped)
+
+
+def test_the_help_desk_is_reached_where_the_settings_say() -> None:
+    agencies = Agencies.from_mapping(shipped_agencies())
+    moved = agencies.helped_at("1022")
+    assert moved.default.phone == "1022"
+    assert [each for each in moved if each is not moved.default] == [
+        each for each in agencies if each is not agencies.default
+    ]

@@ -140,6 +140,14 @@ def test_check_config_shows_what_is_set_and_no_secret(config: Path) -> None:
     assert "hunter2" not in result.output
 
 
+def test_check_config_cuts_nothing_off(config: Path) -> None:
+    long = f"/{'x' * 200}.sqlite3"
+    with config.open("a", encoding="utf-8") as file:
+        file.write(f'[database]\nurl = "sqlite:///{long}"\n')
+    result = CliRunner().invoke(cli, ["check-config", "--config", str(config)])
+    assert f"sqlite:///{long}" in result.output
+
+
 @pytest.mark.parametrize(
     ("secret", "told"),
     [
@@ -157,6 +165,12 @@ def test_docs_are_written_where_asked(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["docs", "--directory", str(tmp_path / "out")])
     assert result.exit_code == 0
     assert (tmp_path / "out" / "settings.md").is_file()
+
+
+def test_a_directory_that_cannot_be_written_is_one_line(config: Path) -> None:
+    result = CliRunner().invoke(cli, ["docs", "--directory", str(config / "out")])
+    assert result.exit_code == 1
+    assert result.output == f"Error: {config / 'out'} cannot be written: Not a directory\n"
 
 
 def test_the_module_is_the_command() -> None:

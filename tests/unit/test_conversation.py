@@ -52,6 +52,10 @@ class FakeLookUps:
         self.asked += [code.text for code in codes]
         return {code: self._answer(code) for code in codes}
 
+    async def last_known(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
+        known = {code: self._answer(code) for code in codes}
+        return {code: replace(answer, outcome=Outcome.SOURCE_DOWN) for code, answer in known.items()}
+
     def _answer(self, code: DossierCode) -> DossierAnswer:
         if self.down:
             return DossierAnswer(code=code, outcome=Outcome.SOURCE_DOWN)
@@ -157,11 +161,29 @@ async def test_only_the_public_tier_is_told() -> None:
     assert (answer.answer.dossier.unit, answer.answer.dossier.procedure) == ("", "")
 
 
-@pytest.mark.parametrize("sender", ["8088", "VIETTEL", "unknown", "191", "84888000111"])
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "8088",
+        "VIETTEL",
+        "unknown",
+        "191",
+        "19001",
+        "84888000111",
+        "+84912345678",
+        "84912345678901234",
+        "８４９１２３４５",
+    ],
+)
 async def test_short_alphabetic_and_own_numbers_get_no_reply(sender: str) -> None:
     decision = await Talk().say(CODE, Address("sms", sender))
     assert decision.text is None
     assert decision.muted
+
+
+@pytest.mark.parametrize("sender", ["84912345678", "66812345678", "842373852111"])
+async def test_a_person_gets_a_reply(sender: str) -> None:
+    assert (await Talk().say(CODE, Address("sms", sender))).text
 
 
 async def test_the_first_refusal_is_answered_later_ones_are_silent() -> None:
@@ -270,6 +292,12 @@ async def test_feedback_gets_a_number_and_is_kept() -> None:
     assert "so 1" in (decision.text or "")
 
 
+async def test_the_word_for_feedback_alone_is_told_how_it_is_given() -> None:
+    decision = await Talk().say("GY")
+    assert decision.feedback is None
+    assert "GY xin them ghe" in (decision.text or "")
+
+
 async def test_feedback_while_the_store_is_slow_is_not_said_to_be_kept() -> None:
     talk = Talk()
     message = InboundMessage(
@@ -278,8 +306,8 @@ async def test_feedback_while_the_store_is_slow_is_not_said_to_be_kept() -> None
     shapes = {"main": Shape(Capabilities(accents=False), lambda _: True)}
     (pending,) = await talk.conversation.begin([message], shapes)
     assert isinstance(pending, Pending)
-    assert pending.give_up().feedback is None
-    assert "gui lai" in (pending.give_up().text or "")
+    assert (await pending.give_up()).feedback is None
+    assert "gui lai" in ((await pending.give_up()).text or "")
 
 
 @pytest.mark.parametrize(
@@ -319,7 +347,9 @@ async def test_a_slow_source_is_given_up_as_down_not_as_not_found() -> None:
     shapes = {"main": Shape(Capabilities(accents=False), lambda _: True)}
     (pending,) = await talk.conversation.begin([message], shapes)
     assert isinstance(pending, Pending)
-    assert pending.give_up().outcome is Outcome.SOURCE_DOWN
+    given_up = await pending.give_up()
+    assert given_up.outcome is Outcome.SOURCE_DOWN
+    assert "luc 14:30" in (given_up.text or "")  # the last known state, with its time
 
 
 async def test_a_dossier_that_changed_is_told_anew_within_the_minute() -> None:
@@ -352,3 +382,20 @@ async def test_a_web_question_that_must_wait_keeps_nobody_else_waiting() -> None
     assert isinstance(ready, QuestionAnswer)
     assert not isinstance(waiting, QuestionAnswer)
     assert (await asyncio.wait_for(waiting, 5)).outcome is Outcome.FOUND
+
+
+async def test_what_is_no_text_at_all_is_told_so() -> None:
+    talk = Talk()
+    picture = InboundMessage(
+        id=1, channel="sms", account="main", sender=MOTHER, recipient=MOTHER, text="", raw=b"\x89PNG", received_at=NOW
+    )
+    shapes = {"main": Shape(Capabilities(accents=False), lambda _: True)}
+    (decision,) = await talk.conversation.begin([picture], shapes)
+    assert isinstance(decision, Decision)
+    assert "chi doc duoc tin chu" in (decision.text or "")
+
+
+async def test_unsubscribe_stops_everything() -> None:
+    talk = Talk()
+    await talk.say("UNSUBSCRIBE")
+    assert talk.people.persons[MOTHER].stopped_at == NOW

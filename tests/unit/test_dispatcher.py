@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any, cast
 
+import pytest
+
 from channels.base import Arrival, Channel, Health, Inlet, ReportArrival, RouteDef, Settlement
 from conversation.answer import Conversation, Pending
 from conversation.ports import Decision, JournalBatch, JournalReceipt
 from domain.answers import Outcome
-from domain.errors import StoreUnavailable, StoreUncertain
+from domain.errors import StoreError, StoreUnavailable, StoreUncertain
 from domain.message import (
     Address,
     Capabilities,
@@ -111,6 +113,8 @@ class FakeStore:
         self.trouble: list[Exception] = []
         self.repeats: dict[int, int] = {}
         self.left_open: list[InboundMessage] = []
+        self.closed: set[int] = set()
+        self.hand_over_trouble: list[Exception] = []
         self.writes_despite_trouble = False
         self.results: list[SendResult] = []
         self.acknowledged: list[int] = []
@@ -118,13 +122,14 @@ class FakeStore:
     async def commit(self, batch: JournalBatch) -> JournalReceipt:
         await asyncio.sleep(0)
         trouble = self.trouble.pop(0) if self.trouble else None
+        already_closed = frozenset(e.message.id for e in batch.closings) & self.closed
         if trouble is None or self.writes_despite_trouble:
             self._write(batch)
         self.commits.add(batch)
         if trouble is not None:
             raise trouble
         repeats = {e.message.id: self.repeats[e.message.id] for e in batch.exchanges if e.message.id in self.repeats}
-        return JournalReceipt(redelivered=repeats)
+        return JournalReceipt(redelivered=repeats, already_closed=already_closed)
 
     def _write(self, batch: JournalBatch) -> None:
         for exchange in (*batch.exchanges, *batch.closings):
@@ -135,6 +140,7 @@ class FakeStore:
                 self.outbox[exchange.reply.id] = exchange.reply
                 if not exchange.handed_over:
                     self.ready.append(exchange.reply)
+        self.closed |= {each.message.id for each in batch.closings}
         self.results += batch.results
         self.acknowledged += [each.inbound_id for each in batch.acknowledgements]
 
@@ -149,7 +155,12 @@ class FakeStore:
         taken, self.ready = self.ready[:limit], self.ready[limit:]
         return taken
 
-    async def hand_over(self, message_ids: Sequence[int]) -> None:
+    async def hand_over(self, message_ids: Sequence[int]) -> frozenset[int]:
+        if self.hand_over_trouble:
+            raise self.hand_over_trouble.pop()
+        return frozenset(message_ids)
+
+    async def renew(self) -> None:
         return None
 
     async def release(self, message_ids: Sequence[int]) -> None:
@@ -179,6 +190,19 @@ class FakeConversation:
     async def refund(self, senders: Sequence[Address]) -> None:
         for sender in senders:
             self.refunds.add(sender)
+
+
+@dataclass
+class AwayOnce(FakeConversation):
+    """The store cannot be read the first time."""
+
+    begun: int = 0
+
+    async def begin(self, messages: Sequence[InboundMessage], shapes: object) -> list[Decision | Pending]:
+        self.begun += 1
+        if self.begun == 1:
+            raise StoreUnavailable("locked")
+        return await super().begin(messages, shapes)
 
 
 @dataclass
@@ -234,13 +258,20 @@ async def running(
         await asyncio.gather(task, return_exceptions=True)
 
 
+def _later(decision: Decision) -> Callable[[], Awaitable[Decision]]:
+    async def give_up() -> Decision:
+        return decision
+
+    return give_up
+
+
 def waiting_for(event: asyncio.Event, decision: Decision = REPLY) -> Pending:
     async def finish() -> Decision:
         await event.wait()
         return decision
 
     sorry = Decision(inquiry="look_up", outcome=Outcome.SOURCE_DOWN, text="gian doan")
-    return Pending(cast("Callable[[], Awaitable[Decision]]", finish), lambda: sorry)
+    return Pending(cast("Callable[[], Awaitable[Decision]]", finish), _later(sorry))
 
 
 async def test_nothing_is_acknowledged_while_the_store_is_away() -> None:
@@ -323,7 +354,7 @@ async def test_a_source_that_breaks_a_rule_is_told_as_down() -> None:
         raise RuntimeError("a bug of ours")
 
     sorry = Decision(inquiry="look_up", outcome=Outcome.SOURCE_DOWN, text="gian doan")
-    async with desk(conversation=FakeConversation({1: Pending(finish, lambda: sorry)})) as it:
+    async with desk(conversation=FakeConversation({1: Pending(finish, _later(sorry))})) as it:
         it.arrive(1)
         assert (await it.channel.sent.reach(1))[0].text == "gian doan"
 
@@ -445,3 +476,42 @@ async def test_a_delivery_report_is_acknowledged_only_when_it_is_written() -> No
             it.dispatcher.report(ReportArrival(report, it._settle(0)))
             await it.settled.reach(len(it.settled.seen) + 1)
         assert [settlement for _, settlement in it.settled.seen] == [Settlement.REFUSED, Settlement.DURABLE]
+
+
+async def test_a_closing_of_unknown_outcome_that_was_written_is_sent() -> None:
+    source = asyncio.Event()
+    async with desk(conversation=FakeConversation({1: waiting_for(source)})) as it:
+        it.arrive(1)
+        await it.settled.reach(1)
+        it.store.writes_despite_trouble = True
+        it.store.trouble = [StoreUncertain("commit failed half-way")]
+        source.set()
+        (sent,) = await it.channel.sent.reach(1)
+        assert sent.inbound_id == 1
+
+
+@pytest.mark.parametrize("trouble", [StoreUnavailable("locked"), StoreUncertain("commit failed half-way")])
+async def test_what_was_claimed_when_the_store_went_away_is_sent(trouble: StoreError) -> None:
+    async with desk(FakeChannel(ready=False)) as it:
+        it.store.hand_over_trouble = [trouble]
+        it.arrive(1)
+        await it.settled.reach(1)
+        it.channel.ready = True
+        (sent,) = await it.channel.sent.reach(1)
+        assert sent.inbound_id == 1
+
+
+async def test_silence_costs_nobody_a_reply() -> None:
+    async with desk(conversation=FakeConversation({1: Decision(inquiry="thanks")})) as it:
+        it.arrive(1)
+        assert await it.conversation.refunds.reach(1) == [question(1).sender]
+
+
+async def test_a_message_taken_over_while_the_store_is_away_is_decided_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.dispatcher.TAKE_OVER_EVERY", 0.01)
+    channel, store, talk = FakeChannel(), FakeStore(), AwayOnce()
+    store.left_open = [question(1)]
+    async with running(channel, store, talk):
+        (sent,) = await channel.sent.reach(1)
+        assert sent.inbound_id == 1
+        assert talk.begun == 2

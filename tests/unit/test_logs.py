@@ -167,8 +167,9 @@ def test_a_log_that_cannot_be_written_stops_nobody_and_says_later_how_much_is_mi
         log.info("sms.bound")
     disk.full = False
     log.info("sms.link_lost")
+    log.info("sms.bound")
     lines = [json.loads(line) for line in disk.getvalue().splitlines()]
-    assert [(line["action"], line.get("lines")) for line in lines] == [("sms.link_lost", None), ("logs.lost", 3)]
+    assert [(line["action"], line.get("lines_lost")) for line in lines] == [("sms.link_lost", 3), ("sms.bound", None)]
 
 
 def test_for_people_a_line_is_text(stream: io.StringIO) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.sms.numbers import PREFIXES_OF_2018, is_replyable, normalise
+from channels.sms.numbers import PREFIXES_OF_2018, normalise
 
 INTERNATIONAL = 1
 ALPHANUMERIC = 5
@@ -74,19 +74,3 @@ def test_no_address_raises(address: str, ton: int) -> None:
 def test_every_mobile_is_one_number_and_stays_it(lead: str, subscriber: str, separator: str) -> None:
     written = separator.join([lead, subscriber[:2], subscriber[2:5], subscriber[5:]])
     assert normalise(written) == normalise(normalise(written)) == "84" + subscriber
-
-
-@pytest.mark.parametrize(
-    "source", ["8088", "1022", "19001", "VIETTEL", "", "84912345678901234", "+84912345678", "８４９１２３４５"]
-)
-def test_services_and_names_get_no_reply(source: str) -> None:
-    assert not is_replyable(source, frozenset())
-
-
-def test_our_own_number_gets_no_reply() -> None:
-    assert not is_replyable("84868088000", frozenset({"8088", "84868088000"}))
-
-
-@pytest.mark.parametrize("source", ["84912345678", "66812345678", "842373852111"])
-def test_a_person_gets_a_reply(source: str) -> None:
-    assert is_replyable(source, frozenset({"8088"}))

@@ -255,6 +255,48 @@ def test_the_example_for_production_lacks_only_the_files_it_names(tmp_path: Path
     assert load_settings(example).sms[0].password.get_secret_value() == "s3cret"
 
 
+def test_the_example_of_the_readme_is_sound(tmp_path: Path) -> None:
+    readme = (CONFIG_DIRECTORY.parent / "README.md").read_text(encoding="utf-8")
+    example = readme.partition("```toml\n")[2].partition("```")[0].replace("/etc/tracuu", str(tmp_path))
+    (tmp_path / "onestop.url").write_text("postgresql+asyncpg://reader:x@db/onestop", encoding="utf-8")
+    (tmp_path / "onestop.toml").touch()
+    (tmp_path / "viettel.password").write_text("s3cret", encoding="utf-8")
+    (tmp_path / "gateway.toml").write_text(example, encoding="utf-8")
+    assert load_settings(tmp_path / "gateway.toml").sms[0].name == "viettel"
+
+
+@pytest.mark.parametrize("figure", ["inf", "nan", "1e14", "-1.0"])
+@pytest.mark.parametrize(
+    ("table", "key"), [("lookup", "stale_s"), ("replies", "question_minutes"), ("sms", "rate"), ("sms", "validity")]
+)
+def test_a_figure_nobody_can_reckon_with_is_a_fault_not_a_crash(
+    config: Path, table: str, key: str, figure: str
+) -> None:
+    if table == "lookup":
+        config.write_text(f"{GOOD}\n[lookup]\n{key} = {figure}\n", encoding="utf-8")
+    else:
+        before = {"replies": 'help_phone = "1022"\n', "sms": 'short_code = "8100"\n'}[table]
+        rewrite(config, before, f"{before}{key} = {figure}\n")
+    (told,) = faults(config)
+    assert f"{key}: expected" in told
+
+
+def test_a_file_that_is_no_text_is_told(config: Path) -> None:
+    (config.parent / "mapping.toml").write_bytes(b"\xff\xfe")
+    (told,) = faults(config)
+    assert told.endswith("mapping.toml cannot be read as text (UTF-8)")
+
+
+def test_a_fault_of_form_is_told_in_words_not_as_a_regular_expression(config: Path) -> None:
+    rewrite(config, '"1022"', '"call us"')
+    rewrite(config, '"s3cret"', '"longer than 8"')
+    phone, password = faults(config)
+    assert phone.endswith(
+        "is not in the form expected. The number a citizen may call, at most 12 characters; in every help reply."
+    )
+    assert password.endswith("is not in the form expected. Our password there; SMPP allows 8 characters.")
+
+
 def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     yield model
     for info in model.model_fields.values():

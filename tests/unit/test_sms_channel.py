@@ -147,6 +147,11 @@ def test_the_channel_is_a_channel() -> None:
     assert list(channel.routes()) == []
 
 
+def test_an_account_may_write_with_accents_to_whoever_chose_none() -> None:
+    account = SmppAccount(name="a", host="h", system_id="s", password="p", short_code="8088", accents=True)
+    assert SmsChannel(account, new_id=lambda: 1, clock=lambda: NOW).capabilities.accents
+
+
 # Binding and coming back.
 
 

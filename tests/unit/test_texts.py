@@ -121,7 +121,7 @@ REVIEWED = {
     "follow": "So nay se nhan tin khi ho so {code} thay doi. Ngung nhan tin: HUY + ma (ho so van duoc giai quyet)",
     "unfollow": "Da ngung bao tin ho so {code}. Ho so van duoc giai quyet. Nhan lai: DK + ma",
     "stop_all": "Tu {as_of} so nay khong nhan tin bao ho so nua. Van tra cuu duoc bang ma. Nhan lai: BAT",
-    "budget_spent": "So nay da tra cuu qua so lan cho phep. Ong/ba nhan lai ngay mai hoac goi {phone}",
+    "budget_spent": "So nay da tra cuu qua so lan cho phep. Ong/ba gui lai sau vai gio hoac goi {phone}",
     "which_of_two": "Ong/ba hoi ma nao? Gui 1 hoac 2. 1: {code} 2: {code2}. Neu deu sai, gui lai ca ma",
 }
 
