@@ -84,6 +84,7 @@ class Commits:
         self._observe = observe
         self._page = _Page()
         self._settled_at = clock()
+        self.trouble = ""  # what the last commit failed of; empty: it did not
         self._wake = asyncio.Event()
         self._rider_timer: asyncio.TimerHandle | None = None
         self._working = False
@@ -162,13 +163,16 @@ class Commits:
         try:
             receipt = await self._journal.commit(page.batch())
         except StoreUncertain as error:
+            self.trouble = str(error)
             log.warning("journal.uncertain", error=str(error), exchanges=len(page.exchanges))
             await self._read_back(page)
         except StoreError as error:
+            self.trouble = str(error)
             log.warning("journal.unavailable", error=str(error), exchanges=len(page.exchanges))
             self._refuse(page)
             await self._later(page)
         else:
+            self.trouble = ""
             if self._observe is not None:
                 self._observe(asyncio.get_running_loop().time() - started, len(page.exchanges))
             self._settle(page, receipt)

@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 
-from channels.base import Arrival, Channel, ReportArrival, Settlement
+from channels.base import Arrival, Channel, Health, ReportArrival, Settlement
 from conversation.answer import Conversation, Pending, Shape
 from conversation.ports import Decision, Exchange, Journal
 from domain.answers import Outcome
@@ -117,7 +117,6 @@ class Dispatcher:
             group.create_task(self._refunds.run(), name="refund")
             for account, sender in self._senders.items():
                 group.create_task(sender.run(), name=f"send {account}")
-            group.create_task(self._take_over_forever(), name="take over")
 
     async def drain(self) -> None:
         """Refuse what is new, finish what is under way; the caller bounds the time."""
@@ -130,10 +129,20 @@ class Dispatcher:
             await sender.drained()
         await self._commits.drained()
 
+    async def health(self) -> Health:
+        """Whether the journal takes what is decided; a store that can only be read refuses every message."""
+        trouble = self._commits.trouble
+        return Health(ok=not trouble, detail=trouble or f"{self._in_flight} in flight")
+
     @property
     def in_flight(self) -> int:
         """Messages taken in and not yet written with their answer."""
         return self._in_flight
+
+    def claim_soon(self) -> None:
+        """Something waits in the outbox, for whichever account."""
+        for sender in self._senders.values():
+            sender.claim_soon()
 
     def queued(self) -> Mapping[str, int]:
         """Messages on their way out, by account."""
@@ -331,7 +340,8 @@ class Dispatcher:
 
     # ---- what owners that are gone left behind
 
-    async def _take_over_forever(self) -> None:
+    async def take_over(self) -> None:
+        """Take up what owners that are gone left behind, until cancelled; one process at a time does it for all."""
         while True:
             try:
                 recovered = await self._outbox.recover()
@@ -339,6 +349,8 @@ class Dispatcher:
             except StoreError as error:
                 log.warning("journal.take_over_failed", error=str(error))
             else:
+                for sender in self._senders.values() if any(recovered.values()) else ():
+                    sender.claim_soon()
                 if any(recovered.values()) or left_open:
                     log.info("journal.taken_over", open=len(left_open), **recovered)
                 self._take_over(left_open)

@@ -6,8 +6,6 @@ A test reads the source and fails when an action is logged that is not here, or 
 from __future__ import annotations
 
 LOG_ACTIONS: dict[str, str] = {
-    "cache.away": "Redis does not answer; every look-up is a miss until it is back.",
-    "cache.back": "Redis answers again.",
     "cache.chosen": "Where answers are kept: this process's memory, or Redis.",
     "cache.entry_unreadable": "A cached answer could not be read and counts as a miss.",
     "http.check_failed": "A readiness check failed in a way nobody foresaw; the line says how.",
@@ -19,7 +17,6 @@ LOG_ACTIONS: dict[str, str] = {
     "journal.unavailable": "The store wrote nothing; nothing was acknowledged, the other side sends again.",
     "journal.uncertain": "The outcome of a commit is not known; it is read back before anything is acknowledged.",
     "library.spoke": "A library warned or failed; its name and words follow.",
-    "logs.lost": "Log lines could not be written for a while (a full disk, a reader that was gone); how many.",
     "message.decide_failed": "A message broke a rule of ours (a bug); its neighbours are decided one by one.",
     "message.finish_failed": "An answer failed (a bug); the citizen is told to try later.",
     "message.not_decided": "The store is away, so messages were handed back to be sent again.",
@@ -36,6 +33,11 @@ LOG_ACTIONS: dict[str, str] = {
     "process.ended": "The process ends; with its exit code.",
     "process.ready": "Every part has started.",
     "process.stop_asked": "SIGTERM or SIGINT came; what is under way is finished.",
+    "redis.away": "Redis does not answer, and why: each look-up is a cache miss, budgets are the process's own, stricter.",
+    "redis.back": "Redis answers again.",
+    "signals.heard": "Signals of other gateways are heard again; the process's own cache was emptied.",
+    "signals.lost": "Other gateways' signals are not heard; what changed is told when fresh answers end.",
+    "signals.unreadable": "Another gateway's signal could not be read; the process's own cache was emptied.",
     "sms.bind_failed": "The SMSC was reached and did not bind us; it is tried again.",
     "sms.bind_refused": "The SMSC refused to bind us; `fatal`: our name or password, and it is not tried again.",
     "sms.bound": "An account is bound and can send.",

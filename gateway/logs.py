@@ -121,8 +121,8 @@ class _LibraryLogs(logging.Handler):
 
 
 class _Lines:
-    """Where finished lines go. A full disk or a reader that is gone costs lines, never an answer: their number is told
-    as soon as a line can be written again.
+    """Where finished lines go. A full disk or a reader that is gone costs lines, never an answer; how many are missing
+    is told by the first line that can be written again.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -133,16 +133,19 @@ class _Lines:
         try:
             self._stream.write(line)
             self._stream.flush()
-        except OSError:  # counted, since the log is the place where it would be told
+        except OSError:  # told later: the log is the place where it would be told
             self._lost += 1
-            return
-        if self._lost:
-            lost, self._lost = self._lost, 0
-            log = structlog.get_logger()
-            log.warning("logs.lost", lines=lost)
+        else:
+            self._lost = 0
 
     def flush(self) -> None:
         """Done with every line."""
+
+    def tell_lost(self, _: object, __: str, event: Event) -> Event:
+        """The structlog step that adds how many lines before this one are missing."""
+        if self._lost:
+            event["lines_lost"] = self._lost
+        return event
 
 
 def configure_logs(level: str, layout: str, stream: TextIO | None = None) -> None:
@@ -151,7 +154,7 @@ def configure_logs(level: str, layout: str, stream: TextIO | None = None) -> Non
     `level` and `layout` are `logs.level` and `logs.format` of the settings.
     """
     stream = stream or sys.stderr
-    lines = cast("TextIO", _Lines(stream))  # all a logger asks of it is to write and to flush
+    lines = _Lines(stream)
     lowest = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -159,11 +162,12 @@ def configure_logs(level: str, layout: str, stream: TextIO | None = None) -> Non
             structlog.processors.add_log_level,
             tell_exception,
             redact,
+            lines.tell_lost,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_renderers(layout, stream),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(lowest),
-        logger_factory=structlog.WriteLoggerFactory(lines),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", lines)),  # it writes and flushes, nothing else
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import unicodedata
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -97,6 +98,23 @@ def texts(text: str) -> list[str]:
         ("mã H51.18-210817-0005, sđt 0912345678", [NEW]),
         ("H51.18-210817-0005\n0912345678", [NEW]),
         ("1.004946.000.00.00.H51 mã H51.18-210817-0005", [NEW]),
+        # a space where a separator is printed asks nothing, nor does one that can only be a slip
+        ("H51 29 18 210817 0005", ["H51.29.18-210817-0005"]),
+        ("H51 20 250701 0005", ["H51.20-250701-0005"]),
+        ("H51.20 250701 0005", ["H51.20-250701-0005"]),
+        ("H51.20 250701-0005", ["H51.20-250701-0005"]),
+        ("H51.1 . 8-250701-0005", ["H51.1.8-250701-0005"]),
+        ("H51.18-2108 17-0005", [NEW]),
+        ("H51.18-201112 31-0001", ["H51.18-20111231-0001"]),
+        ("G09.20-20260609-00 92637", [NATIONAL]),
+        ("H51.18-210817-0005 0912 345 678", [NEW]),
+        ("H51.18-210817-0005 22/11/2026", [NEW]),
+        ("H51 18 210817 0005 000 00 18 H51 161220 0001", [NEW, OLD]),
+        ("1. H51.18-210817-0005 2. ma H51.18-210817-0006", [NEW, "H51.18-210817-0006"]),
+        ("so 2 000 00 18 H51 161220 0001", [OLD]),
+        ("2 00.18.H51-161220-0001", [OLD]),
+        ("0000 18 H51 161220 0001", [OLD]),
+        ("0912345678 18 H51 161220 0001", [OLD]),
     ],
 )
 def test_a_code_is_read_however_it_was_typed(typed: str, codes: list[str]) -> None:
@@ -116,6 +134,32 @@ def test_a_code_is_read_however_it_was_typed(typed: str, codes: list[str]) -> No
         ("H51.18-210817-05 12", {NEW, "H51.18-210817-0512"}),
         ("G09.20-20260609-0092\n637", {NATIONAL, "G09.20-20260609-0092"}),
         ("toi hoi 02 H51-161220-0001", {"000.00.02.H51-161220-0001", "H51-161220-0001"}),
+        ("ngay 22/11 H51-161220-0001", {"000.22.11.H51-161220-0001", "H51-161220-0001"}),
+        # a space is a border or a slip inside a number
+        ("H51.1 8-250701-0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
+        ("H51.1\t8-250701-0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
+        ("H51.1\x0b8-250701-0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
+        ("H51.1\u00a08-250701-0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
+        ("H51.1\n8-250701-0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
+        ("H51 1  8 250701 0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
+        ("H511 8-250701-0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
+        ("H51.1 8 2507010005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
+        ("H51.18 1-250701-0005", {"H51.18.1-250701-0005", "H51.181-250701-0005"}),
+        ("H51.1 80-250701-0005", {"H51.1.80-250701-0005", "H51.180-250701-0005"}),
+        ("H26 103 25 7 250908 0112", {"H26.103.25.7-250908-0112", "H26.103.257-250908-0112"}),
+        ("H51 1 8 9 250701 0005", {"H51.1.8.9-250701-0005", "H51.18.9-250701-0005", "H51.1.89-250701-0005"}),
+        ("G09.20-20 260609-0092637", {NATIONAL, "G09.20.20-260609-0092637"}),
+        ("G09.20 20 260609 0092637", {NATIONAL, "G09.20.20-260609-0092637"}),
+        ("G09 20 20 260609-0092637", {NATIONAL, "G09.20.20-260609-0092637"}),
+        ("G09.20.20 260609.0092637", {NATIONAL, "G09.20.20-260609-0092637"}),
+        ("G2020-20 260609-0092637", {"G20.20-20260609-0092637", "G20.20.20-260609-0092637"}),
+        ("G09.20-20260609-0092 637", {NATIONAL, "G09.20-20260609-0092"}),
+        ("G09.20-20260609-0092 637. cam on", {NATIONAL, "G09.20-20260609-0092"}),
+        ("G09.20-20260609-0092 637 0912345678", {NATIONAL, "G09.20-20260609-0092"}),
+        ("G09.20-20260609-0092\n637.", {NATIONAL, "G09.20-20260609-0092"}),
+        ("H51.18-210817-1 234", {"H51.18-210817-0001", "H51.18-210817-1234"}),
+        ("H51.18-210817-0005 2", {NEW, "H51.18-210817-00052"}),
+        ("H51.18-210817-0005 18 H51 161220 0001", {NEW, "H51.18-210817-000518"}),
     ],
 )
 def test_two_readings_are_asked_about_never_guessed(typed: str, candidates: set[str]) -> None:
@@ -170,6 +214,15 @@ def test_a_text_without_a_code_says_why(typed: str, why: WhyNone) -> None:
         "000.00.18.H51-20161220-0001",  # the old form never had such a date
         "H51.18 17/08/21 0005",  # which is the year?
         "H51.18-21-08-17-0005",
+        "000 0 5 18 H51 161220 0001",  # 000.05.18 with a space in the 05
+        "001.0 0.79.H51-161220-0001",
+        "0 01 05 18 H51 161220 0001",
+        "1 23 18 02 H51 161220 0001",
+        "01 05 18 H51 161220 0001",  # 001.05.18 with its first zero lost
+        "00105 18 H51 161220 0001",
+        "00105 18H51-161220-0001",
+        "1 00.05.18.H51-161220-0001",
+        "000.00.1 8 H51-161220-0001",
         "HOI.18-210817-0005",
         "H51.SO 210817 0005",
     ],
@@ -224,6 +277,14 @@ def test_a_legacy_number_of_two_agencies_is_asked_about() -> None:
     legacy = [LegacyPattern("H51.29", "#####/####"), LegacyPattern("H51.30", "#####/####")]
     reading = read_codes("03706/2016", today=TODAY, legacy=legacy)
     assert [code.agency for code in reading.candidates] == ["H51.29", "H51.30"]
+
+
+def test_a_legacy_number_that_may_go_on_behind_a_space_is_asked_about() -> None:
+    legacy = [LegacyPattern("H51.30", "BN-####-#+")]
+    reading = read_codes("BN 2016 12 3", today=TODAY, legacy=legacy)
+    assert [code.text for code in reading.candidates] == ["BN-2016-12", "BN-2016-123"]
+    reading = read_codes("BN 2016 123 0912345678", today=TODAY, legacy=legacy)
+    assert [code.text for code in reading.codes] == ["BN-2016-123"]
 
 
 def test_a_legacy_mask_that_would_match_any_number_is_refused() -> None:
@@ -396,6 +457,27 @@ def test_a_code_broken_by_a_line_end_gives_the_code_or_a_question(code: str, pla
     assert reading.codes in ((), (parse_canonical(code),)) or place > code.rindex("-")
     if place > code.rindex("-"):
         assert code in {found.text for found in (*reading.codes, *reading.candidates)}
+
+
+@given(
+    codes,
+    st.sampled_from([str, spaced, lambda code: code.replace("-", " "), lambda code: code.replace(".", ",")]),
+    st.integers(0, 20),
+    st.sampled_from([" ", "  ", "\t", "\x0b", "\u00a0", "\n"]),
+    st.sampled_from(["{}", "{}.", "{} 0912345678", "cho hoi {} a"]),
+)
+def test_a_stray_space_in_a_number_never_gives_another_dossier(
+    code: str, separate: Callable[[str], str], place: int, slip: str, around: str
+) -> None:
+    typed = separate(code)
+    inside = [index for index in range(1, len(typed)) if typed[index - 1 : index + 1].isdigit()]
+    cut = inside[place % len(inside)]
+    before, after = typed[:cut], typed[cut:]
+    if before.endswith(" 20") and re.match("[0-9]{6} ", after):
+        return  # "H51 20 250701 0005", spaced throughout, is taken as typed
+    reading = read(around.format(before + slip + after))
+    assert reading.codes in ((), (parse_canonical(code),))
+    assert not reading.candidates or code in {found.text for found in reading.candidates}
 
 
 @given(st.lists(codes, min_size=1, max_size=6), st.sampled_from(["\n", ", ", " ; ", " va ", "\n\n"]))

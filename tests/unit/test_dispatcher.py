@@ -250,12 +250,13 @@ async def running(
         metrics=Metrics(),
         settings=DispatcherSettings(answer_budgets={"sms": 0.05}, **settings),
     )
-    task = asyncio.create_task(dispatcher.run())
+    tasks = [asyncio.create_task(dispatcher.run()), asyncio.create_task(dispatcher.take_over())]
     try:
         yield Desk(dispatcher, channel, store, talk)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _later(decision: Decision) -> Callable[[], Awaitable[Decision]]:
@@ -282,6 +283,17 @@ async def test_nothing_is_acknowledged_while_the_store_is_away() -> None:
         assert settled == [(1, Settlement.REFUSED), (2, Settlement.REFUSED)]
         assert not it.store.inbox
         assert not it.channel.sent.seen
+
+
+async def test_a_journal_that_takes_nothing_is_told_to_whoever_asks_for_health() -> None:
+    async with desk() as it:
+        it.store.trouble = [StoreUnavailable("disk full")]
+        it.arrive(1)
+        await it.settled.reach(1)
+        assert (await it.dispatcher.health()).detail == "disk full"
+        it.arrive(1)
+        await it.settled.reach(2)
+        assert (await it.dispatcher.health()).ok
 
 
 async def test_a_refused_message_costs_its_sender_nothing() -> None:

@@ -48,6 +48,7 @@ def code(text: str) -> DossierCode:
 THIS = (code(NEW),)
 BOTH = (code(NEW), code(OLD))
 TWO = (code("H51.29.18-210817-0005"), code("H51.291.8-210817-0005"))
+SPACED = tuple(map(code, ("H51.29.1.8-210817-0005", "H51.29.18-210817-0005", "H51.291.8-210817-0005")))
 NO_CODE = Unreadable(reason=WhyNone.NO_CODE)
 
 
@@ -81,6 +82,9 @@ TYPED: list[tuple[str, Inquiry]] = [
     (f"đừng hủy {NEW}", LookUp(codes=THIS)),
     (f"HUY {NEW} DK {OLD}", LookUp(codes=BOTH)),
     ("H51.2918-210817-0005", AskBack(candidates=TWO)),
+    ("H51.29 1 8-210817-0005", AskBack(candidates=SPACED)),
+    (f"DK {NEW} 2", AskBack(candidates=(code(NEW), code(f"{NEW}2")), wish="follow")),
+    ("huy H51 29 18 210817 0005", Unfollow(codes=TWO[:1])),
     ("H51.18-250701-0000", Example()),
     ("DK H51.18-250701-0000", Example()),
     # following and not

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from demo import onestop
 from demo.process import GatewayProcess, free_port
 
@@ -125,6 +127,12 @@ def assert_quiet(directory: Path) -> None:
     """Nothing crashed: no error in the log, no traceback, nothing that is no log line."""
     loud = [line for line in log_lines(directory) if line.get("level", "error") in {"error", "critical"}]
     assert loud == []
+
+
+def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
+    """Print figures a proof is asked to show, whether pytest captures or not."""
+    with capsys.disabled():
+        print(f"\n  {line}", end="")  # noqa: T201 - these figures are meant to be read
 
 
 def _parsed(line: str) -> dict[str, Any]:

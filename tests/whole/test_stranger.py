@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
 
 from demo import onestop
 from domain.calendar import local_day
 from tests.peers.node_smpp import Event, NodeSmsc, node_smsc
-from tests.whole.gateways import SHORT_CODE, Account, assert_quiet, make_gateway, running
+from tests.whole.gateways import SHORT_CODE, Account, assert_quiet, make_gateway, running, tell
 
 MESSAGES: Final = 200
 OLD: Final = "000.00.18.H51-161220-0001"
@@ -44,7 +44,7 @@ class Writing:
     data_coding: int
     around: str = "%s"
     dash: str = "-"
-    form: str = "NFC"
+    form: Literal["NFC", "NFD"] = "NFC"
     codec: str | None = None
 
 
@@ -149,7 +149,7 @@ def replies(segments: list[Event]) -> dict[str, str]:
 
 
 async def test_two_hundred_citizens_at_a_foreign_smsc_get_two_hundred_right_answers(
-    tmp_path: Path, smsc: NodeSmsc
+    tmp_path: Path, smsc: NodeSmsc, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gateway = make_gateway(tmp_path, Account(port=smsc.port))
     due = due_on(OLD, local_day(datetime.now(UTC)))
@@ -180,4 +180,4 @@ async def test_two_hundred_citizens_at_a_foreign_smsc_get_two_hundred_right_answ
     assert [each["by"] for each in await smsc.event("unbound")] == ["esme"]
     assert (code, len(smsc.of("bound")), smsc.of("failed")) == (0, 1, [])
     assert_quiet(tmp_path)
-    print(f"\nnode-smpp: {MESSAGES + 1} questions, {len(receipts)} segments and receipts, exit code {code}")
+    tell(capsys, f"node-smpp: {MESSAGES + 1} questions, {len(receipts)} segments and receipts, exit code {code}")
