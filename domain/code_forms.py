@@ -2,8 +2,9 @@
 
 A code is found by its level-1 agency: a letter and two digits (H51). What may stand before it (the old form's
 `000.00.18.`) is read leftwards, what follows (groups, date, serial) rightwards, piece by piece. A separator that was
-typed is always a border; where separators were lost, every cut that gives a real date is one more reading. All
-steps look at a bounded stretch, so that the time is linear in the length of the text (reference: domain §2, §6.3).
+typed is always a border, a space only most often (code_slips.py); where separators were lost, every cut that gives a
+real date is one more reading. All steps look at a bounded stretch, so that the time is linear in the length of the
+text (reference: domain §2, §6.3).
 """
 
 from __future__ import annotations
@@ -28,12 +29,11 @@ from domain.code_prefix import (
     old_prefix,
     stray_number,
 )
+from domain.code_slips import LONG_DATE, MAX_SERIAL, MIN_SERIAL, SHORT_DATE, Piece, part_steps, serial_steps
 
 MAX_READINGS = 12
 _MAX_GROUPS = 6
 _MAX_PIECES = _MAX_GROUPS + 4
-_SHORT_DATE, _LONG_DATE = 6, 8
-_MIN_SERIAL, MAX_SERIAL = 4, 8
 _EARLIEST_YEAR = 2000
 
 
@@ -41,14 +41,12 @@ _ROOT = re.compile(rf"(?=([A-Z])({DIGIT}{{2}}))")
 _HEAD = re.compile(rf"{DIGIT}+")
 _GLUED = re.compile(r"[0-9A-Z]{1,32}")
 _NEXT = re.compile(rf"({GAP}{{1,6}})({DIGIT}[0-9A-Z]{{0,31}})")
-_LINE_BREAK = re.compile(r" *\n *")
 _GOES_ON = re.compile(r"[.\-_][0-9]")
 _WORD_BEHIND = re.compile(r"[A-Z]+(?:\Z|[0-9]{2})")  # a glued word, or the next code
 _PHONE = re.compile(r"0[2-9][0-9]{8}(?![0-9])")
 _PRINTED = re.compile(
-    r"[A-Z][0-9]{2}((?:\.[0-9]{1,3}){0,6})-([0-9]{8}|[0-9]{6})-([0-9]{4,8})(?![0-9A-Z]|[.\-_][0-9]| *\n)"
+    r"[A-Z][0-9]{2}((?:\.[0-9]{1,3}){0,6})-([0-9]{8}|[0-9]{6})-([0-9]{4,8})(?![0-9A-Z]|[.\-_][0-9]| *[\n0-9])"
 )
-_ENDS_ITS_LINE = re.compile(r" *(?:\n|\Z|[A-Z])")  # not "2. H51...", the next row of a list
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +59,6 @@ class TypedCode:
     serial: str
     start: int
     end: int
-
-
-class _Piece(NamedTuple):
-    gap: str  # what separates it from the piece before; empty: nothing
-    typed: str
-    end: int
-    firm: bool = False  # printed separators on both sides: even "IO" is a number here
 
 
 class _Digits(NamedTuple):
@@ -107,7 +98,7 @@ class _Tail(NamedTuple):
 def real_date(digits: str) -> date | None:
     """The calendar date of YYMMDD or YYYYMMDD; None if there is no such day, or before 2000."""
     year = int(digits[:-4])
-    year = year + _EARLIEST_YEAR if len(digits) == _SHORT_DATE else year
+    year = year + _EARLIEST_YEAR if len(digits) == SHORT_DATE else year
     try:
         day = date(year, int(digits[-4:-2]), int(digits[-2:]))
     except ValueError:  # "no such day" is this function's other answer
@@ -163,27 +154,27 @@ def _is_phone(text: str, root: int) -> bool:
     return _PHONE.match(text, root + 1) is not None
 
 
-def _pieces_after(text: str, place: int) -> list[_Piece]:
+def _pieces_after(text: str, place: int) -> list[Piece]:
     """The runs of letters and digits behind the agency, as long as each begins like a number."""
-    pieces: list[_Piece] = []
+    pieces: list[Piece] = []
     glued = _GLUED.match(text, place)
     if glued:
-        pieces.append(_Piece("", glued[0], glued.end()))
+        pieces.append(Piece("", glued[0], glued.end()))
         place = glued.end()
     while len(pieces) < _MAX_PIECES and (match := _NEXT.match(text, place)):
         firm = match[1] == "." and text[match.end() : match.end() + 1] in (".", "-")
-        pieces.append(_Piece(match[1], match[2], match.end(), firm))
+        pieces.append(Piece(match[1], match[2], match.end(), firm))
         place = match.end()
     return pieces
 
 
-def _digits_of(piece: _Piece) -> Iterator[_Digits]:
+def _digits_of(piece: Piece) -> Iterator[_Digits]:
     """The number a piece is or begins with: O, I, L, S, B among digits are digits, behind them either."""
     head = _HEAD.match(piece.typed)
     if head is None or not (piece.firm or has_digit(head[0])):
         return
     typed, rest = head[0], piece.typed[head.end() :]
-    if not typed.isdigit() and len(typed) < _MIN_SERIAL and piece.gap and piece.gap.isspace():
+    if not typed.isdigit() and len(typed) < MIN_SERIAL and piece.gap and piece.gap.isspace():
         return  # "L1" after a space is a word
     if len(typed) > MAX_SERIAL and 2 * len(ANY_DIGIT.findall(typed)) < len(typed):
         return  # parts glued together are believed only where most of them are digits
@@ -220,26 +211,28 @@ def _ends(digits: str, latest: date) -> list[tuple[str, str]]:
     size = len(digits)
     if not size:
         return [("", "")]
-    if size in (_SHORT_DATE, _LONG_DATE):
+    if size in (SHORT_DATE, LONG_DATE):
         return [(digits, "")] if _is_past(digits, latest) else []
     return [
         (digits[:length], digits[length:])
-        for length in (_SHORT_DATE, _LONG_DATE)
-        if _MIN_SERIAL <= size - length <= MAX_SERIAL and _is_past(digits[:length], latest)
+        for length in (SHORT_DATE, LONG_DATE)
+        if MIN_SERIAL <= size - length <= MAX_SERIAL and _is_past(digits[:length], latest)
     ]
 
 
-def _piece_cuts(piece: _Piece, digits: str, path: _Path, latest: date) -> Iterable[_Cut]:
+def _piece_cuts(piece: Piece, digits: str, path: _Path, latest: date) -> Iterable[_Cut]:
     """What a piece may be where groups or the date are due. No glued groups begin behind a dash, nor a second time."""
     most = _MAX_GROUPS - len(path.groups)
-    if piece.gap and len(digits) <= LONGEST_GROUP:
+    if (piece.gap or piece.closed_up) and len(digits) <= LONGEST_GROUP:
         return (_Cut((digits,), "", ""),) if most else ()
+    if piece.closed_up:
+        return (_Cut((), digits, ""),) if len(digits) in (SHORT_DATE, LONG_DATE) and _is_past(digits, latest) else ()
     return _cuts(digits, 0 if path.lost or "-" in piece.gap else most, latest)
 
 
-def _tails(text: str, pieces: list[_Piece], index: int, path: _Path, latest: date) -> Iterator[_Tail]:
+def _tails(text: str, pieces: list[Piece], index: int, path: _Path, latest: date) -> Iterator[_Tail]:
     """Groups, date and serial from `pieces[index]` on, in every way that gives a real date."""
-    for piece, following, joined in _as_typed_or_joined(pieces, index, path):
+    for piece, following, joined in part_steps(pieces, index, joined=path.joined):
         for digits in _digits_of(piece):
             for cut in _piece_cuts(piece, digits.text, path, latest):
                 step = _step(path, piece, cut, joined=joined)
@@ -251,7 +244,7 @@ def _tails(text: str, pieces: list[_Piece], index: int, path: _Path, latest: dat
                     yield from _tails(text, pieces, following, step, latest)
 
 
-def _step(path: _Path, piece: _Piece, cut: _Cut, *, joined: bool) -> _Path:
+def _step(path: _Path, piece: Piece, cut: _Cut, *, joined: bool) -> _Path:
     """The path behind a piece."""
     parts = len(cut.groups) + bool(cut.day) + bool(cut.serial)
     return _Path(
@@ -272,38 +265,17 @@ def _is_contrary(gap: str, printed: str) -> bool:
     return other in gap and printed not in gap
 
 
-def _with_serial(text: str, pieces: list[_Piece], index: int, path: _Path, dated: tuple[str, str]) -> Iterator[_Tail]:
+def _with_serial(text: str, pieces: list[Piece], index: int, path: _Path, dated: tuple[str, str]) -> Iterator[_Tail]:
     """The serial closes the code: four to eight digits, or fewer with its leading zeros lost."""
     day, day_gap = dated
-    for piece, _following, joined in (*_as_typed_or_joined(pieces, index, path), *_spaced(pieces, index)):
+    for piece, _following, joined in serial_steps(text, pieces, index, joined=path.joined):
         step = _step(path, piece, _Cut((), "", ""), joined=joined)
         for digits in _digits_of(piece):
-            complete = len(digits.text) >= _MIN_SERIAL
+            complete = len(digits.text) >= MIN_SERIAL
             if len(digits.text) > MAX_SERIAL or not (complete or (digits.sure and digits.text.strip("0"))):
                 continue
-            if not _GOES_ON.match(text, digits.end) and (not joined or _ENDS_ITS_LINE.match(text, digits.end)):
-                yield _Tail(step, day, digits.text.zfill(_MIN_SERIAL), digits.end, day_gap)
-
-
-def _as_typed_or_joined(pieces: list[_Piece], index: int, path: _Path) -> Iterator[tuple[_Piece, int, bool]]:
-    """The piece, and once in a code the piece with what stands alone on the next line: a number broken by its line."""
-    if index >= len(pieces):
-        return
-    piece = pieces[index]
-    yield piece, index + 1, False
-    if index + 1 < len(pieces) and not path.joined and _LINE_BREAK.fullmatch(pieces[index + 1].gap):
-        rest = pieces[index + 1]
-        if piece.typed.isdigit() and rest.typed.isdigit():
-            yield _Piece(piece.gap, piece.typed + rest.typed, rest.end), index + 2, True
-
-
-def _spaced(pieces: list[_Piece], index: int) -> Iterator[tuple[_Piece, int, bool]]:
-    """A four-digit serial typed with a space inside ("00 05")."""
-    if index + 1 < len(pieces):
-        piece, rest = pieces[index], pieces[index + 1]
-        typed = piece.typed + rest.typed
-        if rest.gap == " " and typed.isdigit() and typed[0] == "0" and len(typed) == _MIN_SERIAL:
-            yield _Piece(piece.gap, typed, rest.end), index + 2, True
+            if not _GOES_ON.match(text, digits.end):
+                yield _Tail(step, day, digits.text.zfill(MIN_SERIAL), digits.end, day_gap)
 
 
 def _believable(tails: list[_Tail]) -> list[_Tail]:
@@ -328,8 +300,10 @@ def _with_agency(text: str, root: int, floor: int, level1: str, tail: _Tail) -> 
         if not (prefix.bound and prefix.full):
             yield new
         return
-    if len(tail.day) == _SHORT_DATE:
+    if not prefix.sure:
+        return
+    if len(tail.day) == SHORT_DATE:
         agency = ".".join((*prefix.groups, level1))
         yield TypedCode(True, agency, tail.day, tail.serial, prefix.start, tail.end)
-    if not (prefix.bound or prefix.full or spaced):
+    if not (prefix.bound or prefix.certain or spaced):
         yield new

@@ -21,6 +21,8 @@ _SPAN = 24
 _LONGEST_OLD_PREFIX = 7
 _TIGHT_NUMBER_BEFORE = re.compile(r"[0-9][.,\-_]\Z")
 _BROKEN_BEFORE = re.compile(r"[0-9] *\n *\Z")
+_NUMBERS_BEFORE = re.compile(rf"(?:[0-9]+{GAP}+)*([0-9]+)[ \n]+\Z")
+_BROKEN_GROUP_BEFORE = re.compile(r"(?<![0-9])[0-9][ \n]+[0-9][ \n]+\Z")  # "000.00.1 8 H51": 18, it seems
 _NUMBER_BEFORE = re.compile(rf"([0-9]{{1,12}})({GAP}{{0,3}})\Z")
 
 _OLD_PREFIXES = (
@@ -38,6 +40,8 @@ class OldPrefix(NamedTuple):
     groups: tuple[str, ...]
     bound: bool  # no space stands between them and the agency
     full: bool  # more than the last group was typed
+    certain: bool  # so much more that it is no day and month: all three groups, or the middle one of zeros
+    sure: bool  # no other number before it seems to belong to it
 
 
 def has_digit(typed: str) -> bool:
@@ -76,8 +80,23 @@ def old_prefix(text: str, root: int, floor: int) -> OldPrefix | None:
             groups=tuple(group.translate(DIGITS) for group in typed),
             bound=not has_space(match[6]),
             full=bool(match[1] or match[3]),
+            certain=bool(match[1] or (match[3] and not match[3].strip("0"))),
+            sure=not _goes_further_back(before[: match.start()], match),
         )
     return None
+
+
+def _goes_further_back(before: str, match: re.Match[str]) -> bool:
+    """Whether a number before what was matched may be a part of it: the rest of its first group broken by a space, or
+    a group of its own that was not recognised, in a prefix typed with spaces ("0 01 05 18 H51", "0 5 18 H51") or glued.
+    """
+    ahead = _NUMBERS_BEFORE.search(before)
+    if len(match[1]) == LONGEST_GROUP or ahead is None or not ahead[0].strip("0 \n.,-_/+"):
+        return False  # zeros change nothing
+    if not match[6] or any(has_space(match[gap]) for gap in (2, 4, 6)):
+        return len(ahead[1]) <= _LONGEST_OLD_PREFIX
+    first, size = (match[1], LONGEST_GROUP) if match[1] else (match[3], 2)
+    return bool(first) and len(ahead[1]) + len(first) <= size
 
 
 def _is_border(text: str, place: int, floor: int) -> bool:
@@ -92,7 +111,10 @@ def stray_number(text: str, root: int, floor: int, *, spaced: bool) -> bool:
     """A number before the agency that is no old prefix but seems to belong to the code: its reading is not sure.
     `spaced`: the code itself is typed with spaces, so that a number after a space may be a part of it.
     """
-    match = _NUMBER_BEFORE.search(text[max(floor, root - _SPAN) : root])
+    before = text[max(floor, root - _SPAN) : root]
+    match = _NUMBER_BEFORE.search(before)
     if match is None:
         return False
+    if _BROKEN_GROUP_BEFORE.search(before):
+        return True
     return not has_space(match[2]) or (spaced and len(match[1]) <= _LONGEST_OLD_PREFIX)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from urllib.parse import unquote
 
 from domain import code_forms
+from domain.code_slips import MAX_SERIAL
 from domain.text import bare, fold
 
 EXAMINED_LENGTH = 2_000  # characters of a text that are read; a code cut off by this end is not one
@@ -102,9 +103,15 @@ class LegacyPattern:
         pattern = re.compile("(?<![0-9A-Z])(?<![0-9][.,/_-])" + "".join(parts) + "(?![0-9A-Z]|[.,/_-][0-9])")
         object.__setattr__(self, "compiled", pattern)
 
-    def canonical(self, match: re.Match[str]) -> str:
-        """The matched number with the mask's own separators."""
-        typed = iter(match.groups())
+    def readings(self, match: re.Match[str]) -> Iterator[str]:
+        """The matched number with the mask's own separators; a last part of any length may go on behind a space."""
+        yield self._canonical(match.groups())
+        rest = _BROKEN_OFF.match(match.string, match.end()) if self.mask.endswith("#+") else None
+        if rest and len(last := match[match.lastindex or 0] + rest[1]) <= _LONGEST_PART:
+            yield self._canonical((*match.groups()[:-1], last))
+
+    def _canonical(self, parts: Sequence[str]) -> str:
+        typed = iter(parts)
         return "".join(next(typed) if part[0] in "#@" else part for part in _MASK_PART.findall(self.mask.upper()))
 
 
@@ -118,6 +125,8 @@ class _Span:
 
 
 _LEAST_LEGACY_DIGITS = 5
+_LONGEST_PART = 12
+_BROKEN_OFF = re.compile(r"[ \n]+([0-9]{1,11})(?![0-9A-Z]|[.,/_-][0-9])")
 _MASK_PART = re.compile(r"#\+|#|@|[^#@]")
 _GAP = r"[ \n.,\-_/+]{1,3}"
 _CANONICAL_OLD = re.compile(r"(\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2})-(\d{6})-\d{4,8}", re.ASCII)
@@ -199,15 +208,15 @@ def _read(clean: str, is_cut: bool, latest: date, legacy: Sequence[LegacyPattern
 def _spans(upper: str, taken: list[tuple[int, int]], latest: date) -> list[_Span]:
     """Old and new codes, left to right, none within another or within a procedure code."""
     spans: list[_Span] = []
-    floor = 0
+    floor = end = 0  # where the code before ends at the earliest, and at the latest
     for root in code_forms.roots(upper):
-        if root < floor or any(start <= root < end for start, end in taken):
+        if root < end or any(start <= root < end for start, end in taken):
             continue
         readings = code_forms.readings_at(upper, root, floor, latest)
         if readings:
-            floor = max(reading.end for reading in readings)
+            floor, end = min(reading.end for reading in readings), max(reading.end for reading in readings)
             codes = dict.fromkeys(_as_code(reading) for reading in readings)
-            spans.append(_Span(min(reading.start for reading in readings), floor, _plausible(tuple(codes))))
+            spans.append(_Span(min(reading.start for reading in readings), end, _plausible(tuple(codes))))
     return spans
 
 
@@ -230,15 +239,17 @@ def _legacy_spans(upper: str, spans: list[_Span], legacy: Sequence[LegacyPattern
     for pattern in legacy:
         for match in pattern.compiled.finditer(upper):
             if all(match.end() <= span.start or span.end <= match.start() for span in spans):
-                code = DossierCode(text=pattern.canonical(match), family=CodeFamily.LEGACY, agency=pattern.agency)
-                found.setdefault(match.span(), []).append(code)
+                found.setdefault(match.span(), []).extend(
+                    DossierCode(text=number, family=CodeFamily.LEGACY, agency=pattern.agency)
+                    for number in pattern.readings(match)
+                )
     return [_Span(start, end, tuple(dict.fromkeys(codes))) for (start, end), codes in found.items()]
 
 
 def _legacy_part(part: str) -> str:
     """One sign of a mask as a bounded expression; captured if it is not fixed."""
     if part == "#+":
-        return r"([0-9]{1,12})"
+        return rf"([0-9]{{1,{_LONGEST_PART}}})"
     if part in "#@":
         return r"([0-9])" if part == "#" else r"([A-Z])"
     return _GAP if re.fullmatch(_GAP, part) else re.escape(part)
@@ -260,7 +271,7 @@ def _why_none(upper: str, procedure: str, latest: date) -> WhyNone:
             return WhyNone.BAD_DATE
         if day > latest:
             return WhyNone.FUTURE_DATE
-        return WhyNone.TOO_LONG if len(shape[2]) > code_forms.MAX_SERIAL else WhyNone.PARTIAL
+        return WhyNone.TOO_LONG if len(shape[2]) > MAX_SERIAL else WhyNone.PARTIAL
     if procedure:
         return WhyNone.PROCEDURE_CODE
     if _PHONE.search(upper):

@@ -19,6 +19,7 @@ from channels.sms.incoming import CHANNEL, Incoming
 from channels.sms.outgoing import Outgoing
 from channels.sms.pacing import BackOff
 from channels.sms.session import Delivery, Session
+from channels.sms.sparing import SparingLog
 from channels.sms.states import BindRefused, LinkLost, State
 from channels.sms.submits import Submits
 from domain.errors import CredentialsRefused
@@ -108,6 +109,7 @@ class SmsChannel:
         self._leaving = False
         self._last_error = ""
         self._log = log.bind(account=account.name)
+        self._sparing = SparingLog(log, time.monotonic)
 
     @property
     def name(self) -> str:
@@ -144,12 +146,15 @@ class SmsChannel:
         """
         reception = Reception(inlet, self._incoming, self._outgoing, self._clock)
         attempt = 0
-        while not self._leaving:
-            began = time.monotonic()
-            await self._live_once(reception)
-            attempt = 0 if time.monotonic() - began >= self._account.reconnect_forget else attempt
-            await self._rest(attempt)
-            attempt += 1
+        try:
+            while not self._leaving:
+                began = time.monotonic()
+                await self._live_once(reception)
+                attempt = 0 if time.monotonic() - began >= self._account.reconnect_forget else attempt
+                await self._rest(attempt)
+                attempt += 1
+        finally:
+            self._leaving = False  # it may run again: another process had the account meanwhile
 
     async def send(self, batch: Sequence[OutboundMessage]) -> Sequence[SendResult]:
         """Submit many; one future for all of them. Results come in the order of the batch.
@@ -233,7 +238,9 @@ class SmsChannel:
         try:
             async with asyncio.timeout(account.connect_timeout):
                 _, session = await loop.create_connection(
-                    lambda: Session(account, name, reception, self.counters, loop), account.host, account.port
+                    lambda: Session(account, name, reception, self.counters, loop, self._sparing),
+                    account.host,
+                    account.port,
                 )
         except (OSError, TimeoutError) as error:
             self._last_error = type(error).__name__

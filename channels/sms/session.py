@@ -44,6 +44,7 @@ from channels.sms.pdu import (
     encode,
     encode_deliver_sm_resp,
 )
+from channels.sms.sparing import SparingLog
 from channels.sms.states import ACKNOWLEDGEMENTS, MOVES, TAKES_DELIVERIES, BindRefused, LinkLost, State, Turn
 from channels.sms.window import Questions, SequenceNumbers, Window
 from channels.sms.writer import Writer
@@ -91,7 +92,10 @@ class SessionListener(Protocol):
 
 
 class Session(asyncio.Protocol):
-    """One connection's life: connected, bound, in use, unbound or lost. It is never used twice."""
+    """One connection's life: connected, bound, in use, unbound or lost. It is never used twice.
+
+    sparing: the account's log of what the SMSC sends, shared by its connections; a session may have its own.
+    """
 
     def __init__(
         self,
@@ -100,6 +104,7 @@ class Session(asyncio.Protocol):
         listener: SessionListener,
         counters: SmsCounters,
         loop: asyncio.AbstractEventLoop,
+        sparing: SparingLog | None = None,
     ) -> None:
         self.name = name  # unique among all connections of all time: acknowledgements are told apart by it
         self.state = State.OPEN
@@ -109,7 +114,7 @@ class Session(asyncio.Protocol):
         self._listener = listener
         self._counters = counters
         self._loop = loop
-        self._log = log.bind(account=account.name, session=name)
+        self._log = (sparing or SparingLog(log, loop.time)).bind(account=account.name, session=name)
         self._frames = Frames()
         self._writer = Writer(loop, self._on_stuck)
         self._numbers = SequenceNumbers()

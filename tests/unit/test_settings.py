@@ -138,18 +138,44 @@ def test_paths_belong_to_the_file_that_names_them(config: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("postgresql+asyncpg://u:hunter2@h/d", "PostgreSQL comes with a later release"),
+        ("postgresql://u:hunter2@h/d", "name the driver: postgresql+asyncpg://"),
+        ("postgres://u:hunter2@h/d", "name the driver: postgresql+asyncpg://"),
+        ("postgresql+psycopg://u:hunter2@h/d", "name the driver: postgresql+asyncpg://"),
+        ("postgresql+asyncpg://u:hunter2@h", "expected postgresql+asyncpg://user:password@host:5432/database"),
+        ("postgresql+asyncpg://u:hunter2@h:port/d", "expected postgresql+asyncpg://user:password@host:5432/database"),
         ("mysql://u:hunter2@h/d", "expected sqlite:///path"),
         ("sqlite://", "expected sqlite:///path"),
     ],
 )
-def test_only_sqlite_holds_the_store_in_this_release(
+def test_a_store_of_another_kind_is_refused_and_says_what_is_wanted(
     config: Path, monkeypatch: pytest.MonkeyPatch, url: str, expected: str
 ) -> None:
     monkeypatch.setenv("TRACUU_DATABASE__URL", url)
     (told,) = faults(config)
     assert told.startswith(f"environment TRACUU_DATABASE__URL: database.url: {expected}")
     assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+asyncpg://u:hunter2@h:5433/d",
+        "postgresql+asyncpg://u@[::1]:5432/d?ssl=require",
+        "postgresql+asyncpg:///d?host=/run/postgresql",
+    ],
+)
+def test_postgresql_is_a_store_for_several(config: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("TRACUU_DATABASE__URL", url)
+    database = load_settings(config).database
+    assert (database.url.get_secret_value(), database.shared) == (url, True)
+    with pytest.raises(ValueError, match="not an SQLite file"):
+        database.path  # noqa: B018 - reading it is the test
+
+
+def test_the_address_of_the_store_may_stand_in_a_file_of_its_own(config: Path) -> None:
+    rewrite(config, "[replies]", '[database]\nurl_file = "store.url"\n[replies]')
+    (config.parent / "store.url").write_text("postgresql+asyncpg://u:hunter2@h/d\n", encoding="utf-8")
+    assert load_settings(config).database.shared
 
 
 def test_a_source_names_its_driver(config: Path) -> None:

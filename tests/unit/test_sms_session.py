@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from channels.base import Settlement
 from channels.sms import commands as c
@@ -40,6 +42,7 @@ from channels.sms.pdu import (
     encode,
 )
 from channels.sms.session import Delivery, Session
+from channels.sms.sparing import LINES_A_MINUTE, SparingLog
 from channels.sms.states import MOVES, BindRefused, LinkLost, State, Turn
 from channels.sms.window import LARGEST_SEQUENCE, SequenceNumbers, Window
 from channels.sms.writer import UNREAD_LIMIT
@@ -145,11 +148,11 @@ class Ask:
 class Rig:
     """A session with an ear and a wire; `hear` plays the SMSC."""
 
-    def __init__(self, settings: SmppAccount, wire: Wire) -> None:
+    def __init__(self, settings: SmppAccount, wire: Wire, sparing: SparingLog | None = None) -> None:
         self.ear = Ear()
         self.wire = wire
         self.counters = SmsCounters()
-        self.session = Session(settings, "viettel-1", self.ear, self.counters, asyncio.get_running_loop())
+        self.session = Session(settings, "viettel-1", self.ear, self.counters, asyncio.get_running_loop(), sparing)
         wire.protocol = self.session
         self.session.connection_made(wire)
 
@@ -188,8 +191,8 @@ RigMaker = Callable[..., Rig]
 async def rig() -> AsyncIterator[RigMaker]:
     rigs: list[Rig] = []
 
-    def make(wire: Wire | None = None, **changes: Any) -> Rig:
-        rigs.append(Rig(account(**changes), wire or Wire()))
+    def make(wire: Wire | None = None, sparing: SparingLog | None = None, **changes: Any) -> Rig:
+        rigs.append(Rig(account(**changes), wire or Wire(), sparing))
         return rigs[-1]
 
     yield make
@@ -452,6 +455,60 @@ async def test_mutated_pdus_never_cost_a_valid_neighbour_its_answer(rig: RigMake
         it.hear(bytes(mutant), EnquireLink(number))
         assert (await it.said())[-1] == EnquireLinkResp(number)
         it.wire.writes.clear()
+
+
+GARBAGE: dict[str, Pdu | bytes] = {
+    "sms.pdu_refused": struct.pack(">LLLL", 17, c.DELIVER_SM, 0, 5) + b"\x00",
+    "sms.command_unknown": UNKNOWN_REQUEST,
+    "sms.nacked": GenericNack(4711, c.RINVCMDID),
+    "sms.notified": AlertNotification(3),
+}
+
+
+@pytest.mark.parametrize("action", GARBAGE)
+async def test_a_flood_of_garbage_writes_a_few_lines_a_minute_and_every_pdu_is_answered(
+    rig: RigMaker, action: str
+) -> None:
+    it = rig()
+    await it.bind()
+    with capture_logs() as lines:
+        for _ in range(500):
+            it.hear(GARBAGE[action])
+        it.hear(EnquireLink(9))
+    assert [line["event"] for line in lines] == [action] * LINES_A_MINUTE
+    assert (await it.said())[-1] == EnquireLinkResp(9)
+    refusals = 500 if action in ("sms.pdu_refused", "sms.command_unknown") else 0
+    assert len(await it.said()) == refusals + 1
+    assert it.counters.malformed == (500 if action == "sms.pdu_refused" else 0)
+
+
+async def test_connections_of_one_account_share_their_lines(rig: RigMaker) -> None:
+    sparing = SparingLog(structlog.get_logger(), lambda: 0.0)
+    with capture_logs() as lines:
+        for _ in range(5):
+            rig(sparing=sparing).hear(UNKNOWN_REQUEST)
+    assert len(lines) == LINES_A_MINUTE
+    assert {(line["account"], line["session"]) for line in lines} == {("viettel", "viettel-1")}
+
+
+def test_what_was_left_out_is_told_once_in_the_next_line() -> None:
+    seconds = [0.0]
+    sparing = SparingLog(structlog.get_logger(), lambda: seconds[0])
+    with capture_logs() as lines:
+        for second in (0, 1, 2, 3, 59.9, 60, 61, 200):
+            seconds[0] = second
+            sparing.warning("sms.nacked", second=second)
+        sparing.info("sms.notified")  # another action has lines of its own
+    told = [(line["event"], line.get("second"), line.get("left_out")) for line in lines]
+    assert told == [
+        ("sms.nacked", 0, None),
+        ("sms.nacked", 1, None),
+        ("sms.nacked", 2, None),
+        ("sms.nacked", 60, 2),
+        ("sms.nacked", 61, None),
+        ("sms.nacked", 200, None),
+        ("sms.notified", None, None),
+    ]
 
 
 # Messages for us.
