@@ -33,6 +33,7 @@ FIXED_REPLIES: Mapping[type, str] = {
     wishes.FindProcedure: "not_yet",
 }
 
+NOT_TEXT = "unsupported"
 LATER_WISHES = {"follow": "follow_not_yet", "unfollow": "follow_not_yet"}  # chosen by "1" or "2"
 
 LANGUAGE_REPLIES: Mapping[bool | None, str] = {None: "language_chosen", True: "accents_on", False: "accents_off"}
@@ -146,7 +147,7 @@ class Conversation:
 
     def _read(self, message: InboundMessage, today: date) -> Inquiry:
         if message.raw is not None and not message.text:
-            return wishes.Unreadable(reason="unsupported")  # a picture, a ring tone, a key
+            return wishes.Unreadable(reason=NOT_TEXT)  # a picture, a ring tone, a key
         return read_inquiry(message.text, self._grammar, today=today, legacy=self._legacy)
 
     def _decide(
@@ -313,7 +314,10 @@ class Conversation:
         return Pending(finish, give_up)
 
     def _unreadable(self, case: _Case, inquiry: wishes.Unreadable) -> Decision:
-        text = self._writer.unreadable(inquiry.reason, case.voice)
+        not_text = inquiry.reason == NOT_TEXT
+        text = (
+            self._writer.say(NOT_TEXT, case.voice) if not_text else self._writer.unreadable(inquiry.reason, case.voice)
+        )
         return Decision(inquiry="unreadable", outcome=Outcome.UNREADABLE, text=text, person=_settled(case.person))
 
     def _say(self, case: _Case, kind: str, key: str, outcome: Outcome | None = None) -> Decision:

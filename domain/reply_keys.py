@@ -79,7 +79,6 @@ UNREADABLE_KEYS: Mapping[str, str] = {
     WhyNone.TOO_MANY_READINGS: "too_many_readings",
     WhyNone.PROCEDURE_CODE: "procedure_code",
     WhyNone.PHONE_NUMBER: "phone_number",
-    "unsupported": "unsupported",  # not text at all
 }
 
 # How many readings a code has -> the question back. More than four are not asked about.
