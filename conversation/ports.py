@@ -194,6 +194,10 @@ class LookUps(Protocol):
         """An answer for every code; never raises for a one-stop system's sake."""
         ...
 
+    async def last_known(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
+        """For every code what to say when its system takes too long: SOURCE_DOWN, with the last known dossier if any."""
+        ...
+
 
 class Journal(Protocol):
     """What is decided is written, then settled. One method is one transaction."""
@@ -213,4 +217,16 @@ class Journal(Protocol):
 
     async def take_open(self, limit: int) -> Sequence[InboundMessage]:
         """Open messages whose owner is gone, now ours, oldest first."""
+        ...
+
+
+class Housekeeping(Protocol):
+    """What is done to old rows, a few at a time: to be called again until it gives 0."""
+
+    async def mask(self, before: datetime, limit: int) -> int:
+        """Forget who wrote and what, in messages and opinions received before; in order, at most `limit` rows."""
+        ...
+
+    async def purge(self, before: datetime, limit: int) -> int:
+        """Remove what is settled and was made before, at most `limit` rows of each table; gives how many rows."""
         ...

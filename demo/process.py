@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class GatewayProcess:
     operations_port: int
     settings: Mapping[str, str] = field(default_factory=dict)  # TRACUU_... variables
     log: Path | None = None  # where its log goes; None: to ours
+    arguments: Sequence[str] = ()  # of `tracuu serve`, beside --config
     _process: asyncio.subprocess.Process | None = None
 
     @property
@@ -81,7 +82,7 @@ class GatewayProcess:
             "TRACUU_LISTEN__OPERATIONS__PORT": str(self.operations_port),
             **self.settings,
         }
-        command = (sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config))
+        command = (sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config), *self.arguments)
         output = self.log.open("ab") if self.log is not None else None
         try:
             self._process = await asyncio.create_subprocess_exec(

@@ -129,6 +129,7 @@ class LoadServer:
         system_id: str = "demo",
         password: str = "demo",  # noqa: S107 (a simulator's account)
         announce: Announce = silent,
+        make_load: Callable[[LoadOptions, Announce], Load] = Load,
     ) -> None:
         self.host, self.port = host, port
         self.load: Load | None = None
@@ -137,6 +138,7 @@ class LoadServer:
         self.message_ids = count(random.getrandbits(16) << 24)
         self._credentials = (system_id.encode(), password.encode())
         self._announce = announce
+        self._make_load = make_load
         self._numbers = count(1)
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -186,7 +188,7 @@ class LoadServer:
 
     async def run(self, options: LoadOptions) -> LoadResult:
         """Ask, count and return the figures. At least one gateway must be bound."""
-        load = Load(options, self._announce)
+        load = self._make_load(options, self._announce)
         self.load = load
         cpu = time.process_time()
         load.start(time.perf_counter())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import json
 import re
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,16 @@ from gateway.docs import write_docs
 from gateway.exit_codes import ExitCode, exit_code_for
 from gateway.logs import configure_logs
 from gateway.loop import run
+from gateway.roles import Duties, RolesFault, choose
 from gateway.settings import Settings
+from gateway.standing import Standing
+from gateway.version import installed_version
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 MASK = "***"
+PAPER_WIDTH = 200  # columns of a table that nobody's terminal bounds
 
 config_option = click.option(
     "--config",
@@ -43,11 +48,30 @@ def cli() -> None:
 
 @cli.command()
 @config_option
-def serve(config: Path | None) -> None:
+@click.option(
+    "--roles", metavar="NAME,NAME", help="What this process does, of the roles below; all of them unless given."
+)
+@click.option(
+    "--account",
+    "accounts",
+    metavar="NAME",
+    multiple=True,
+    help="Of the role sms, only this [[sms]] account; may be given several times.",
+)
+def serve(config: Path | None, roles: str | None, accounts: Sequence[str]) -> None:
     """Serve until SIGTERM or Ctrl-C; what is under way is finished first."""
     settings = load_settings(config)
+    duties = _duties(settings, roles, accounts)
     configure_logs(settings.logs.level, settings.logs.format)
-    sys.exit(run(_bootstrap().serve(settings)))
+    sys.exit(run(_bootstrap().serve(settings, duties)))
+
+
+def _duties(settings: Settings, roles: str | None, accounts: Sequence[str]) -> Duties:
+    configured = [account.name for account in settings.sms]
+    try:
+        return choose(roles, accounts, configured, alone=not settings.database.shared)
+    except RolesFault as fault:
+        raise click.ClickException(str(fault)) from fault
 
 
 @cli.command()
@@ -56,28 +80,71 @@ def migrate(config: Path | None) -> None:
     """Bring the store's tables up to this version; `serve` does so too when it starts."""
     settings = load_settings(config)
     configure_logs(settings.logs.level, settings.logs.format)
-    _bootstrap().migrate(settings)
+    run(_bootstrap().migrate(settings))
     click.echo("the store is up to date")
 
 
 @cli.command("check-config")
 @config_option
-def check_config(config: Path | None) -> None:
-    """Name every fault of the settings, or show what is set; secrets are shown as ***."""
+@click.option("--connect/--no-connect", default=True, show_default=True, help="Try everything the settings name.")
+def check_config(config: Path | None, *, connect: bool) -> None:
+    """Name every fault of the settings, or show what is set, secrets as ***; then connect to the store, Redis, every
+    source and every SMSC's port and say what is wrong. Nothing is changed anywhere.
+    """
     settings = load_settings(config)
-    table = Table("setting", "value", box=None, pad_edge=False)
-    for key, value in shown(settings):
-        table.add_row(key, value)
-    Console(markup=False, soft_wrap=True).print(table)
+    rows = list(shown(settings))
+    width = max(len(key) for key, _ in rows)
+    for key, value in rows:
+        click.echo(f"{key:{width}}  {value}".rstrip())
+    if connect:
+        configure_logs("error", settings.logs.format)
+        findings = run(_bootstrap().check(settings))
+        tried = [(each.name, "ok" if each.health.ok else "WRONG", each.health.detail) for each in findings]
+        click.echo()
+        _print_table(("tried", "", "found"), tried)
+        if not all(each.health.ok for each in findings):
+            sys.exit(ExitCode.FAILED)
+
+
+@cli.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def status(config: Path | None, *, as_json: bool) -> None:
+    """Show who serves, who holds what and what waits, as the store says; the gateways are not asked."""
+    settings = load_settings(config)
+    configure_logs("error", settings.logs.format)
+    told: Standing = run(_bootstrap().standing(settings))
+    if as_json:
+        click.echo(json.dumps(told.plain(), ensure_ascii=False, indent=2))
+    else:
+        _print_standing(told)
+
+
+def _print_standing(told: Standing) -> None:
+    for heads, rows, nothing in told.tables():
+        if rows:
+            _print_table(heads, rows)
+        else:
+            click.echo(nothing)
+        click.echo()
+    click.echo(told.oldest_line())
+
+
+def _print_table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
+    """As wide as the terminal, or as paper; nothing is cut off."""
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PAPER_WIDTH
+    Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False).print(table)
 
 
 @cli.command()
 def version() -> None:
     """Print the version."""
-    try:
-        click.echo(importlib.metadata.version("tracuu-gateway"))
-    except importlib.metadata.PackageNotFoundError:
-        click.echo("not installed (running from a checkout)")
+    click.echo(installed_version() or "not installed (running from a checkout)")
 
 
 @cli.command()
@@ -90,7 +157,11 @@ def version() -> None:
 )
 def docs(directory: Path) -> None:
     """Write the pages that are printed from the code: settings, commands, metrics, log actions, routes."""
-    for path in write_docs(directory, cli):
+    try:
+        written = write_docs(directory, cli)
+    except OSError as error:
+        raise click.ClickException(f"{directory} cannot be written: {error.strerror}") from error
+    for path in written:
         click.echo(path)
 
 

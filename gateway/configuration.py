@@ -29,6 +29,7 @@ PREFIX = "TRACUU_"
 CONFIG_VARIABLE = "TRACUU_CONFIG"
 CONFIG_DIRECTORY = Path(gateway.__file__).parent.parent / "config"  # beside the packages, in a checkout and in a wheel
 FILE_SUFFIX = "_file"
+UNSAID = ("string_pattern_mismatch", "too_long")  # faults whose words are a regular expression, or speak of "items"
 LISTS = tuple(name for name in Settings.model_fields if name in ("sources", "sms"))
 
 
@@ -265,6 +266,8 @@ def _expected(kind: str, message: str, location: Location) -> str:
         return "expected at least one entry"
     if kind == "extra_forbidden":
         return _unknown(str(location[-1]), siblings)
+    if kind in UNSAID:
+        return f"is not in the form expected. {info.description if info and info.description else ''}".rstrip()
     return message.replace("Input should be", "expected").replace("Input should", "should")
 
 

@@ -64,6 +64,7 @@ READ = (  # read when somebody asks for /metrics, from whoever knows
     Figure("queued", ("account",), "Messages on their way out of this process."),
     Figure("waiting", ("account",), "Messages in the outbox that wait to be claimed."),
     Figure("bound", ("account",), "1 while the account can send, 0 while it cannot."),
+    Figure("leases", ("lease",), "1 while this process does what only one may do, 0 while it waits for its turn."),
     Figure("sms_events", ("account", "event"), "What an SMPP account has seen since the start."),
 )
 RISING = frozenset({"sms_events"})

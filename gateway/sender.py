@@ -16,6 +16,9 @@ SECONDS_OF_ROOM = 2.0  # of the account's rate
 UNLIMITED_ROOM = 2_000  # messages, where the account has no rate
 CLAIM_EVERY = 0.5  # seconds between looks at the outbox
 LARGEST_SEND = 200
+SECONDS_OF_SEND = (
+    0.1  # of the account's rate: results come with a batch's last message, and until then all are in doubt
+)
 
 log = structlog.get_logger()
 
@@ -36,6 +39,8 @@ class Sender:
         self._record = record
         self._claim_every = claim_every
         self._room = max(1, int(channel.rate * SECONDS_OF_ROOM)) if channel.rate > 0 else UNLIMITED_ROOM
+        share = int(channel.rate * SECONDS_OF_SEND) if channel.rate > 0 else LARGEST_SEND
+        self._largest_send = max(1, min(share, LARGEST_SEND))
         self._taken = 0  # reserved, queued or being sent
         self._queue: list[OutboundMessage] = []
         self._claimed: Sequence[OutboundMessage] = ()  # ours, and not yet written as handed over
@@ -88,7 +93,7 @@ class Sender:
     async def _send_forever(self) -> None:
         while True:
             await self._wake.wait()
-            batch, self._queue = self._queue[:LARGEST_SEND], self._queue[LARGEST_SEND:]
+            batch, self._queue = self._queue[: self._largest_send], self._queue[self._largest_send :]
             if not self._queue:
                 self._wake.clear()
             task = asyncio.create_task(self._send(batch))

@@ -17,8 +17,15 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 SQLITE_FILE = re.compile(r"sqlite(?:\+[a-z]+)?:///(?P<path>[^?]+)(?P<options>\?.*)?", re.DOTALL)
+POSTGRES_DRIVER = "postgresql+asyncpg"
+POSTGRES_URL = re.compile(
+    r"postgresql\+asyncpg://(?:[^:/@]*(?::[^@/]*)?@)?(?:\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]*)(?::[0-9]+)?/[^/?]+(?:\?.*)?"
+)
 SOURCE_DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg", "mysql+aiomysql")
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+# No figure means more than these, and what is longer (or infinite) is no span of time Python can reckon with.
+A_YEAR = 366 * 86_400.0
+A_BILLION = 1_000_000_000
 
 
 def _expected(what: str) -> PydanticCustomError:
@@ -35,11 +42,15 @@ class FileUrl:
 
 
 def _store_url(url: SecretStr) -> SecretStr:
-    scheme = url.get_secret_value().partition(":")[0]
-    if scheme.startswith("postgresql"):
-        raise _expected("PostgreSQL comes with a later release; this one keeps its store in sqlite:///path")
-    if scheme != "sqlite" or not SQLITE_FILE.fullmatch(url.get_secret_value()):
-        raise _expected("expected sqlite:///path (four slashes for an absolute path)")
+    address = url.get_secret_value()
+    scheme = address.partition(":")[0]
+    if scheme.startswith("postgres"):
+        if scheme != POSTGRES_DRIVER:
+            raise _expected(f"name the driver: {POSTGRES_DRIVER}://user:password@host:5432/database")
+        if not POSTGRES_URL.fullmatch(address):
+            raise _expected(f"expected {POSTGRES_DRIVER}://user:password@host:5432/database (what is special, as %2F)")
+    elif scheme != "sqlite" or not SQLITE_FILE.fullmatch(address):
+        raise _expected(f"expected sqlite:///path (four slashes for an absolute path), or {POSTGRES_DRIVER}://")
     return url
 
 
@@ -66,6 +77,10 @@ def _time_zone(name: str) -> str:
 def _file(path: Path) -> Path:
     if not path.is_file():
         raise _expected(f"there is no file {path}")
+    try:
+        path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise _expected(f"{path} cannot be read as text (UTF-8)") from error
     return path
 
 
@@ -83,8 +98,8 @@ ExistingDirectory = Annotated[Path, AfterValidator(_directory)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$")]
 Host = Annotated[str, Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
-Seconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=A_YEAR)]
+Count = Annotated[int, Field(gt=0, le=A_BILLION)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 Printable = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
 AgencyPrefix = Annotated[str, Field(pattern=r"^[A-Z][0-9]{2}(\.[0-9]{1,3})*$")]
@@ -120,6 +135,13 @@ class GatewaySettings(Section):
     )
     drain_timeout_s: Seconds = Field(
         default=10.0, description="Seconds to finish what is under way after SIGTERM; then the process ends anyway."
+    )
+    lease_s: Annotated[float, Field(ge=1, le=3_600)] = Field(
+        default=30.0,
+        description=(
+            "Seconds after which a process that gave no sign of life counts as gone, and others take over its accounts, "
+            "roles and messages. It gives one every third of that."
+        ),
     )
     max_in_flight: Count = Field(
         default=10_000, description="Messages taken in and not yet answered; beyond, the other side is told to wait."
@@ -165,16 +187,49 @@ class DatabaseSettings(Section):
 
     url: StoreUrl = Field(
         default=SecretStr("sqlite:///var/tracuu.sqlite3"),
-        description="`sqlite:///path` (four slashes for an absolute path). PostgreSQL comes with a later release.",
+        description=(
+            "`sqlite:///path` (four slashes for an absolute path) for one process, or "
+            "`postgresql+asyncpg://user:password@host:5432/database` for several that share the work."
+        ),
     )
-    busy_timeout_s: Seconds = Field(default=5.0, description="Seconds to wait for a locked SQLite file.")
+    url_file: Path | None = Field(default=None, description="A file that holds `url`, if it carries a password.")
+    busy_timeout_s: Seconds = Field(default=5.0, description="SQLite: seconds to wait for a locked file.")
+    connections: Count = Field(default=4, description="PostgreSQL: connections for commits and reads.")
+    bulk_connections: Count = Field(
+        default=2, description="PostgreSQL: connections for claims, leases and housekeeping. One more listens."
+    )
+    connect_timeout_s: Seconds = Field(default=3.0, description="PostgreSQL: seconds to connect.")
+    turn_timeout_s: Seconds = Field(default=2.0, description="PostgreSQL: seconds to wait for a free connection.")
+    lock_timeout_s: Seconds = Field(default=2.0, description="PostgreSQL: seconds to wait for somebody else's row.")
+    statement_timeout_s: Seconds = Field(default=5.0, description="PostgreSQL: seconds after which a statement failed.")
+
+    @property
+    def shared(self) -> bool:
+        """Several processes may use it at once."""
+        return self.url.get_secret_value().startswith(POSTGRES_DRIVER)
 
     @property
     def path(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file.
+
+        Raises:
+            ValueError: it is not SQLite.
+        """
         match = SQLITE_FILE.fullmatch(self.url.get_secret_value())
-        assert match is not None  # noqa: S101  # the validator has seen to it
+        if match is None:
+            raise ValueError("the store is not an SQLite file")
         return Path(match["path"])
+
+
+class RetentionSettings(Section):
+    """How long people's messages are kept; the role `delivery` sees to it."""
+
+    mask_after_days: Count = Field(
+        default=30, le=36_600, description="Days after which who wrote, and what, is removed from a message."
+    )
+    purge_after_days: Count = Field(
+        default=365, le=36_600, description="Days after which messages, replies and reports are removed."
+    )
 
 
 class RedisSettings(Section):
@@ -184,6 +239,9 @@ class RedisSettings(Section):
         default=None, description="`redis://host:6379/0`; rediss:// with TLS, unix:// locally."
     )
     url_file: Path | None = Field(default=None, description="A file that holds `url`, if it carries a password.")
+    ca_file: ExistingFile | None = Field(
+        default=None, description="The authority that signed its certificate (PEM), beside those of the system."
+    )
     timeout_s: Seconds = Field(default=0.25, description="Seconds after which Redis counts as away: a cache miss.")
     prefix: Printable = Field(default="tracuu:", description="What every key begins with.")
 
@@ -295,7 +353,7 @@ class SmsSettings(Section):
     service_type: Printable = Field(default="", max_length=5, description="As the operator wants it.")
 
     window: Count = Field(default=10, description="Submits written and not yet answered.")
-    rate: Annotated[float, Field(ge=0)] = Field(
+    rate: Annotated[float, Field(ge=0, le=A_BILLION)] = Field(
         default=50.0, description="Segments a second, as agreed with the operator; 0: as fast as the window allows."
     )
     max_unsettled: Count = Field(
@@ -322,7 +380,7 @@ class SmsSettings(Section):
     registered_delivery: Octet = Field(
         default=1, description="1 asks for a delivery report of every segment, 0 for none."
     )
-    validity: Annotated[float, Field(ge=0)] = Field(
+    validity: Annotated[float, Field(ge=0, le=A_YEAR)] = Field(
         default=21_600.0, description="Seconds after which the SMSC gives up; 0 leaves it to the SMSC."
     )
     temporary_statuses: frozenset[int] = Field(
@@ -369,6 +427,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings
     listen: ListenSettings
     database: DatabaseSettings
+    retention: RetentionSettings
     redis: RedisSettings
     lookup: LookupSettings
     guards: GuardSettings

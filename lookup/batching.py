@@ -84,6 +84,10 @@ class Batcher(Generic[K, V]):
             if key not in self._waiting:
                 self._askers.pop(key, None)
 
+    def forget_all(self) -> None:
+        """The same for every key."""
+        self.forget(list(self._askers))
+
     async def close(self) -> None:
         """Cancel the reads under way, and with them their askers."""
         flights = list(self._flights)

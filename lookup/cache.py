@@ -22,6 +22,7 @@ class TwoLevelCache:
         self._second = second
         self._clock = clock
         self._far: Batcher[DossierCode, CachedAnswer] = Batcher(second.get)
+        self._cleared = 0  # times
 
     async def get(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, CachedAnswer]:
         near = await self._first.get(codes)
@@ -29,6 +30,7 @@ class TwoLevelCache:
         wanted = [code for code in codes if (kept := near.get(code)) is None or now >= kept.fresh_until]
         if not wanted:
             return near
+        cleared = self._cleared
         far = await self._far.get(wanted)
         newer = {
             code: answer
@@ -37,7 +39,8 @@ class TwoLevelCache:
         }
         if not newer:
             return near
-        await self._first.put(list(newer.values()))
+        if cleared == self._cleared:
+            await self._first.put(list(newer.values()))
         return {**near, **newer}
 
     async def put(self, answers: Sequence[CachedAnswer]) -> None:
@@ -49,6 +52,12 @@ class TwoLevelCache:
         await self._first.drop(codes)
         await self._second.drop(codes)
         await self._first.drop(codes)  # a far read that left before may have landed meanwhile
+
+    async def clear(self) -> None:
+        self._cleared += 1  # a far read that left before is told, and not kept
+        self._far.forget_all()
+        await self._first.clear()
+        await self._second.clear()
 
     async def close(self) -> None:
         """Cancel the far reads under way."""

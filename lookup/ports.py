@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -64,4 +64,32 @@ class StatusCache(Protocol):
 
     async def drop(self, codes: Sequence[DossierCode]) -> None:
         """Forget these: something changed."""
+        ...
+
+    async def clear(self) -> None:
+        """Forget everything that only this process keeps; what is shared with others stays."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """`codes` changed. `missed`: signals may have been lost, so that anything may have changed."""
+
+    codes: Sequence[DossierCode] = ()
+    missed: bool = False
+
+
+class Signals(Protocol):
+    """What one gateway found out, told to all of them. A help, not the truth: who hears nothing tells what it keeps
+    for as long as a fresh answer may be told at all.
+    """
+
+    async def publish(self, codes: Sequence[DossierCode]) -> None:
+        """These changed. Never raises; signals that cannot be sent are lost."""
+        ...
+
+    def listen(self) -> AsyncGenerator[Signal, None]:
+        """Every signal from now on, our own too, for ever. The first is `missed`, and so is the first after each
+        interruption.
+        """
         ...

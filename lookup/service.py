@@ -85,13 +85,20 @@ class LookupService:
             route: Batcher(partial(self._read, route), in_flight=settings.in_flight, largest=settings.largest_batch)
             for route in router.routes
         }
-        self._underway: list[set[DossierCode]] = []  # per read under way: the codes dropped since it left
+        # Per read under way: its codes, and the codes dropped since it left.
+        self._underway: list[tuple[Sequence[DossierCode], set[DossierCode]]] = []
 
     async def cached(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
         """What can be told at once: fresh answers only; everything else is absent."""
         known = await self._cache.get(codes)
         now = self._clock()
         return {code: _tell(kept) for code, kept in known.items() if now < kept.fresh_until}
+
+    async def last_known(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
+        """For every code SOURCE_DOWN, with the last known dossier if there is one; asks the cache only."""
+        known = await self._cache.get(codes)
+        down = (DossierAnswer(code=code, outcome=Outcome.SOURCE_DOWN) for code in codes)
+        return {answer.code: _or_last_known(answer, known.get(answer.code)) for answer in down}
 
     async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
         """An answer for every code."""
@@ -111,11 +118,19 @@ class LookupService:
 
     async def drop(self, codes: Sequence[DossierCode]) -> None:
         """These changed: forget what we know of them."""
-        for outdated in self._underway:
+        for _, outdated in self._underway:
             outdated.update(codes)
         for batcher in self._batchers.values():
             batcher.forget(codes)
         await self._cache.drop(codes)
+
+    async def clear(self) -> None:
+        """Anything may have changed: forget all that only this process keeps."""
+        for codes, outdated in self._underway:
+            outdated.update(codes)
+        for batcher in self._batchers.values():
+            batcher.forget_all()
+        await self._cache.clear()
 
     async def close(self) -> None:
         """Cancel the reads under way."""
@@ -129,7 +144,7 @@ class LookupService:
     async def _read(self, route: Route, codes: Sequence[DossierCode]) -> dict[DossierCode, DossierAnswer]:
         """One flight: ask the route's sources, keep what they said."""
         outdated: set[DossierCode] = set()
-        self._underway.append(outdated)
+        self._underway.append((codes, outdated))
         try:
             as_of = self._clock()  # taken before the read: what it brings is at least this recent
             answers = await self._walk(route, codes, as_of)
@@ -137,7 +152,7 @@ class LookupService:
             if outdated:
                 await self._cache.drop(list(outdated))  # it may have been kept just before it was dropped
         finally:
-            self._underway = [other for other in self._underway if other is not outdated]
+            self._underway = [other for other in self._underway if other[1] is not outdated]
         return answers
 
     async def _walk(

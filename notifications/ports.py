@@ -17,8 +17,10 @@ class Outbox(Protocol):
         """
         ...
 
-    async def hand_over(self, message_ids: Sequence[int]) -> None:
-        """These are about to be written to the wire: from here on a crash leaves their outcome unknown."""
+    async def hand_over(self, message_ids: Sequence[int]) -> frozenset[int]:
+        """These are about to be written to the wire: from here on a crash leaves their outcome unknown. Gives those
+        that are still ours; the others' lease ran out meanwhile and somebody else sends them.
+        """
         ...
 
     async def release(self, message_ids: Sequence[int]) -> None:
@@ -29,6 +31,10 @@ class Outbox(Protocol):
         """Rows of owners that are gone, judged by notifications.retry: freed, sent once more, or closed as unknown.
         Returns how many of each.
         """
+        ...
+
+    async def renew(self) -> None:
+        """Say that we live, and keep what we hold for another lease; to be called every half lease."""
         ...
 
     async def depth(self) -> Mapping[str, int]:

@@ -48,3 +48,6 @@ class MemoryStatusCache:
     async def drop(self, codes: Sequence[DossierCode]) -> None:
         for code in codes:
             self._answers.pop(code, None)
+
+    async def clear(self) -> None:
+        self._answers.clear()

@@ -1,13 +1,13 @@
-"""Brings our own database to the wanted schema: Alembic, driven from here and not by an ini file."""
+"""Brings our own database on SQLite to the wanted schema: Alembic, driven from here and not by an ini file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -28,8 +28,7 @@ def upgrade(url: URL | str, revision: str = "head") -> None:
     Raises:
         StoreUnavailable: the database cannot be reached or is locked; nothing was changed.
     """
-    with _configured(url) as config:
-        command.upgrade(config, revision)
+    _run(url, lambda config: command.upgrade(config, revision))
 
 
 def downgrade(url: URL | str, revision: str) -> None:
@@ -38,23 +37,28 @@ def downgrade(url: URL | str, revision: str) -> None:
     Raises:
         StoreUnavailable: the database cannot be reached or is locked; nothing was changed.
     """
-    with _configured(url) as config:
-        command.downgrade(config, revision)
+    _run(url, lambda config: command.downgrade(config, revision))
 
 
-@contextmanager
-def _configured(url: URL | str) -> Iterator[Config]:
+def configured(connection: Connection) -> Config:
+    """What Alembic needs to work on this connection; its transaction is the caller's."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _run(url: URL | str, change: Callable[[Config], None]) -> None:
     # isolation_level None: pysqlite would otherwise commit before every change of the schema.
     engine = create_engine(url, poolclass=NullPool, connect_args={"isolation_level": None})
     event.listen(engine, "begin", _begin_immediate)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     try:
         with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            yield config
+            change(configured(connection))
     except DBAPIError as error:
-        raise StoreUnavailable(f"the schema could not be brought up to date: {error.orig}") from error
+        raise StoreUnavailable(f"the schema of {engine.url.database} could not be changed: {error.orig}") from error
+    except CommandError as error:  # its schema has a revision nobody here has heard of
+        raise StoreUnavailable(f"{engine.url.database} was made by a later version of this gateway: {error}") from error
     finally:
         engine.dispose()
 

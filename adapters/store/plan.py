@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
+from adapters.store.journal_sql import LISTS
 from adapters.store.repeats import LOOK_BACK, PriorRow, RedeliveryRule, redelivered_in
 from adapters.store.rows import (
+    OUTBOX_COLUMNS,
+    Cell,
     Row,
     decision_row,
-    decode,
     encode,
     from_ms,
     inbox_row,
@@ -19,10 +23,11 @@ from adapters.store.rows import (
     person_row,
     to_ms,
 )
-from adapters.store.statements import JOURNAL_LISTS
 from adapters.store.tables import OutboxStates
 from conversation.ports import Decision, Exchange, JournalBatch, JournalReceipt
 from domain.message import Category, DeliveryReport, SendResult, SendStatus
+
+NOT_RECORDED = "handed over, outcome not recorded"
 
 
 class NextState(Protocol):
@@ -71,6 +76,9 @@ class Standing:
 SentRow = tuple[int, str, str, int, int, int, str, int | None]  # statements.SENT_COLUMNS
 
 
+SeenLists = tuple[list[SentRow], list[PriorRow], list[tuple[int, int]], list[tuple[int, int]], list[int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What statements.READ_JOURNAL found."""
@@ -82,12 +90,14 @@ class Seen:
 
     @classmethod
     def of(cls, sent: str, priors: str, known: str, present: str, open_ids: str) -> Seen:
-        return cls(
-            {row[0]: row for row in decode(sent, list[SentRow])},
-            decode(priors, list[PriorRow]),
-            dict(decode(known, list[tuple[int, int]]) + decode(present, list[tuple[int, int]])),
-            frozenset(decode(open_ids, list[int])),
-        )
+        """From one JSON text each."""
+        return cls.read(f"[{sent},{priors},{known},{present},{open_ids}]")
+
+    @classmethod
+    def read(cls, payload: str) -> Seen:
+        """From one JSON text of all five."""
+        sent, priors, known, present, open_ids = msgspec.json.decode(payload, type=SeenLists)
+        return cls({row[0]: row for row in sent}, priors, dict(known + present), frozenset(open_ids))
 
 
 def questions(batch: JournalBatch) -> tuple[str | None, ...]:
@@ -108,11 +118,14 @@ def questions(batch: JournalBatch) -> tuple[str | None, ...]:
     return encode(results), encode(identities), encode(externals), encode(ids), encode(closings)
 
 
+_STATE = OUTBOX_COLUMNS.index("state")
+
+
 @dataclass(slots=True)
 class Plan:
     """The rows to be written, list by list, and what the caller is told."""
 
-    rows: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in JOURNAL_LISTS})
+    rows: dict[str, list[Row]] = field(default_factory=lambda: {name: [] for name in LISTS})
     receipt: JournalReceipt = field(default_factory=JournalReceipt)
 
     def parameters(self) -> tuple[str | None, ...]:
@@ -122,6 +135,11 @@ class Plan:
     @property
     def empty(self) -> bool:
         return not any(self.rows.values())
+
+    def leaves_ready(self, now: int) -> bool:
+        """Whether something may be claimed after it."""
+        written = any(row[_STATE] == OutboxStates.READY for row in self.rows["outbox"])
+        return written or any(row[1] == OutboxStates.READY and _ms(row[2]) <= now for row in self.rows["results"])
 
 
 def plan_commit(batch: JournalBatch, seen: Seen, rules: Rules, standing: Standing) -> Plan:
@@ -136,8 +154,23 @@ def plan_commit(batch: JournalBatch, seen: Seen, rules: Rules, standing: Standin
         if exchange.message.id not in redelivered:
             _receive(plan, exchange, standing)
     already_closed = _close(plan, batch, seen.open_ids, redelivered, standing)
+    plan.rows["people"] = list({row[0]: row for row in plan.rows["people"]}.values())  # the latest choice counts
     plan.receipt = JournalReceipt(redelivered=redelivered, already_closed=already_closed)
     return plan
+
+
+def judge_abandoned(rows: Sequence[SentRow], rules: Rules, standing: Standing) -> tuple[Sequence[Row], int]:
+    """Rows of the list `results` for what owners that are gone had handed over, and how many of them leave again."""
+    judged = [
+        settled_row(
+            row,
+            SendResult(message_id=row[0], status=SendStatus.UNKNOWN, reason=NOT_RECORDED),
+            rules.after_send,
+            standing,
+        )
+        for row in rows
+    ]
+    return [row for row, _ in judged], sum(following.available_at is not None for _, following in judged)
 
 
 def settled_row(row: SentRow, result: SendResult, after_send: AfterSend, standing: Standing) -> tuple[Row, NextState]:
@@ -216,6 +249,10 @@ def _report_row(report: DeliveryReport) -> Row:
         report.error,
         report.text,
     )
+
+
+def _ms(cell: Cell) -> int:
+    return cell if isinstance(cell, int) else 0
 
 
 def _receive(plan: Plan, exchange: Exchange, standing: Standing) -> None:

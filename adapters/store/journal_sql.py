@@ -1,0 +1,159 @@
+"""The SQL of a commit that both engines speak, written once (pure).
+
+A batch travels as one JSON text a list, each row an array. An engine says how such a list is read as a table
+(`Given`); from there on the statements are the same.
+"""
+
+# ruff: noqa: S608 - these are put together from the column names of this package, never from data
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from adapters.store.rows import DECISION_COLUMNS, INBOX_COLUMNS, OUTBOX_COLUMNS, PERSON_COLUMNS
+from adapters.store.tables import metadata
+from domain.message import DeliveryStatus
+
+PRIORS_JUDGED = 20  # the newest identical messages looked at: two machines repeating themselves cost no more
+REMEMBERED_MESSAGES = 50  # how far back `recall` looks
+
+Columns = Sequence[tuple[str, str]]  # name, SQL type
+Given = Callable[[str], str]  # the name of a list -> a table of it, to be put after FROM
+
+
+def _of_table(table: str, names: Sequence[str]) -> Columns:
+    """Columns with the types the table gives them."""
+    return [(name, str(metadata.tables[table].c[name].type).lower()) for name in names]
+
+
+_SUBMISSION_COLUMNS = (
+    "outbox_id",
+    "attempt",
+    "segment",
+    "segments",
+    "account",
+    "external_id",
+    "command_status",
+    "submitted_at",
+)
+_REPORT_COLUMNS = ("channel", "account", "external_id", "status", "received_at", "error", "text")
+_RESULT_COLUMNS = ("id", "state", "available_at", "attempts", "settled_at", "reason")
+_FEEDBACK_COLUMNS = ("number", "inbound_id", "sender", "text", "received_at")
+_WRITTEN_PERSON_COLUMNS = (*PERSON_COLUMNS, "updated_at")
+
+# What each list of a commit holds; the order is the one they are written in: what is known of earlier messages
+# first, then the new ones, then what was decided later.
+LISTS: Mapping[str, Columns] = {
+    "session_ends": (("session", "text"), ("ended_at", "bigint"), ("since", "bigint")),
+    "acknowledgements": (("id", "bigint"), ("acknowledged_at", "bigint"), ("acknowledged_ok", "boolean")),
+    "results": _of_table("outbox", _RESULT_COLUMNS),
+    "submissions": _of_table("submission", _SUBMISSION_COLUMNS),
+    "reports": _of_table("report", _REPORT_COLUMNS),
+    "inbox": _of_table("inbox", INBOX_COLUMNS),
+    "closings": _of_table("inbox", ("id", *DECISION_COLUMNS)),
+    "outbox": _of_table("outbox", OUTBOX_COLUMNS),
+    "people": _of_table("person", _WRITTEN_PERSON_COLUMNS),
+    "feedback": _of_table("feedback", _FEEDBACK_COLUMNS),
+}
+
+_FINAL = ", ".join(f"'{status.value}'" for status in DeliveryStatus if status.final)
+_FAILED = ", ".join(f"'{s.value}'" for s in DeliveryStatus if s.final and s is not DeliveryStatus.DELIVERED)
+
+
+def journal_statements(given: Given) -> Mapping[str, Sequence[str]]:
+    """What each list of a commit does, in order."""
+    return {
+        "session_ends": (_end_sessions(given),),
+        "acknowledgements": (_acknowledge(given),),
+        "results": (settle(given),),
+        "submissions": (_submit(given),),
+        "reports": (_keep_orphans(given), _report_segments(given), _report_whole(given)),
+        "inbox": (_insert("inbox", INBOX_COLUMNS, given("inbox")),),
+        "closings": (_close(given),),
+        "outbox": (_insert("outbox", OUTBOX_COLUMNS, given("outbox")),),
+        "people": (_keep_people(given),),
+        "feedback": (_insert("feedback", _FEEDBACK_COLUMNS, given("feedback")),),
+    }
+
+
+def settle(given: Given) -> str:
+    """What became of hand-overs."""
+    return f"""
+UPDATE outbox SET state = r.state, available_at = coalesce(r.available_at, outbox.available_at),
+    attempts = r.attempts, settled_at = r.settled_at, reason = r.reason, owner = NULL, lease_until = NULL
+FROM {given("results")} AS r WHERE outbox.id = r.id"""
+
+
+def _insert(table: str, columns: Sequence[str], source: str) -> str:
+    names = ", ".join(columns)
+    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {source} AS n WHERE true"
+
+
+def _end_sessions(given: Given) -> str:
+    return f"""
+UPDATE inbox SET session_ended_at = e.ended_at FROM {given("session_ends")} AS e
+WHERE inbox.session = e.session AND inbox.received_at >= e.since AND inbox.session_ended_at IS NULL"""
+
+
+def _acknowledge(given: Given) -> str:
+    return f"""
+UPDATE inbox SET acknowledged_at = a.acknowledged_at, acknowledged_ok = a.acknowledged_ok
+FROM {given("acknowledgements")} AS a WHERE inbox.id = a.id"""
+
+
+def _submit(given: Given) -> str:
+    """A hand-over that did not leave gives its attempt number to the next one, which overwrites its segments."""
+    return f"""
+{_insert("submission", _SUBMISSION_COLUMNS, given("submissions"))}
+ON CONFLICT (outbox_id, attempt, segment) DO UPDATE SET segments = excluded.segments, account = excluded.account,
+    external_id = excluded.external_id, command_status = excluded.command_status,
+    submitted_at = excluded.submitted_at, report_status = NULL, report_at = NULL, report_error = NULL"""
+
+
+def _keep_orphans(given: Given) -> str:
+    return f"""
+{_insert("report", _REPORT_COLUMNS, given("reports"))} AND NOT EXISTS (
+    SELECT 1 FROM submission AS s WHERE s.account = n.account AND s.external_id = n.external_id)"""
+
+
+def _report_segments(given: Given) -> str:
+    """The other side may use an id again after some weeks: the latest submission is meant."""
+    return f"""
+UPDATE submission SET report_status = r.status, report_at = r.received_at, report_error = r.error
+FROM {given("reports")} AS r
+WHERE submission.account = r.account AND submission.external_id = r.external_id
+  AND (submission.outbox_id, submission.attempt) = (
+      SELECT s.outbox_id, s.attempt FROM submission AS s
+      WHERE s.account = r.account AND s.external_id = r.external_id ORDER BY s.outbox_id DESC, s.attempt DESC LIMIT 1)
+  AND (submission.report_status IS NULL OR submission.report_status NOT IN ({_FINAL}))"""
+
+
+def _report_whole(given: Given) -> str:
+    return f"""
+UPDATE outbox SET
+    delivered_at = (SELECT max(s.report_at) FROM submission AS s WHERE s.outbox_id = outbox.id
+        AND s.report_status = 'delivered' GROUP BY s.attempt HAVING count(*) >= max(s.segments) LIMIT 1),
+    delivery_status = coalesce(
+        (SELECT 'delivered' FROM submission AS s WHERE s.outbox_id = outbox.id AND s.report_status = 'delivered'
+         GROUP BY s.attempt HAVING count(*) >= max(s.segments) LIMIT 1),
+        (SELECT s.report_status FROM submission AS s WHERE s.outbox_id = outbox.id AND s.report_status IN ({_FAILED})
+         ORDER BY s.attempt DESC, s.segment LIMIT 1),
+        (SELECT s.report_status FROM submission AS s WHERE s.outbox_id = outbox.id
+         AND s.report_status IS NOT NULL AND s.report_status <> 'delivered'
+         ORDER BY s.attempt DESC, s.segment LIMIT 1))
+WHERE outbox.id IN (SELECT s.outbox_id FROM {given("reports")} AS r CROSS JOIN submission AS s
+    WHERE s.account = r.account AND s.external_id = r.external_id)"""
+
+
+def _close(given: Given) -> str:
+    decided = ", ".join(f"{name} = c.{name}" for name in DECISION_COLUMNS)
+    return f"""
+UPDATE inbox SET {decided}, lease_until = NULL
+FROM {given("closings")} AS c WHERE inbox.id = c.id AND inbox.state = 'open'"""
+
+
+def _keep_people(given: Given) -> str:
+    kept = ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN_PERSON_COLUMNS[1:])
+    return f"""
+{_insert("person", _WRITTEN_PERSON_COLUMNS, given("people"))}
+ON CONFLICT (address) DO UPDATE SET {kept}"""

@@ -1,0 +1,349 @@
+"""Our own database on PostgreSQL: for several gateways that share the work.
+
+A commit is one statement (adapters.store.postgres_statements tells why it is right among several gateways). It is
+planned on a supposition, that the messages are new and our rows as we left them, and planned again with what the
+database saw where that was wrong. What is bulk has connections of its own, so that a claim never keeps a commit waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import URL
+
+from adapters.store import postgres_statements as sql
+from adapters.store.floors import Floors
+from adapters.store.held import Held
+from adapters.store.housekeeping import Steps, mask, numbered, purge
+from adapters.store.plan import Plan, Rules, Seen, Standing, judge_abandoned, plan_commit, questions
+from adapters.store.postgres_leases import PostgresLeases
+from adapters.store.postgres_migrate import upgrade
+from adapters.store.postgres_pool import Collision, Pool, Timeouts
+from adapters.store.rows import encode, from_ms, read_message, read_outbound, read_person, to_ms
+from adapters.store.store_clock import StoreClock
+from adapters.store.tables import OutboxStates
+from adapters.store.wakeups import wakeups
+from conversation.ports import JournalBatch, JournalReceipt, Person, Recollection
+from domain.errors import StoreError, StoreUnavailable
+from domain.message import PRIORITIES, Address, Category, InboundMessage, OutboundMessage
+
+Result = TypeVar("Result")
+
+HEARTBEAT_MS = 5_000  # what we write also says that we live, at most this often
+FEEDBACK_BLOCK = 10  # numbers reserved at a time: as many may be lost with a process
+PLANS = 6  # of one commit, each on what the one before was told; the second is right unless others interfere
+RECOVERED_AT_ONCE = 500  # rows in one transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresSettings:
+    """`connections` carry commits and reads, `bulk_connections` claims and recoveries; one more listens.
+
+    `lease`: how long a claim is ours. `migrate`: bring the schema up to date when opening.
+    """
+
+    connections: int = 4
+    bulk_connections: int = 2
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    lease: timedelta = timedelta(seconds=60)
+    migrate: bool = True
+
+
+class PostgresStore:
+    """Journal, People, Outbox and Housekeeping in one PostgreSQL database, shared with other processes.
+
+    `owner` is a random 63-bit number, one per process start. Time is the database's; `store_clock` takes its place in
+    tests only. Every method raises StoreUnavailable when nothing was done, and those that write StoreUncertain when
+    that is not known. PostgreSQL may go and come back: the next call connects again.
+    """
+
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        owner: int,
+        rules: Rules,
+        settings: PostgresSettings | None = None,
+        store_clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._settings = settings or PostgresSettings()
+        if self._settings.lease.total_seconds() < 4 * self._settings.timeouts.statement:
+            raise ValueError("a lease must be at least four times as long as a statement may take")
+        self._url = url
+        self._owner = owner
+        self._rules = rules
+        self._shown = store_clock
+        self._clock = StoreClock()
+        self._lease_ms = round(self._settings.lease.total_seconds() * 1000)
+        timeouts, name = self._settings.timeouts, f"tracuu {owner}"
+        self._name = name
+        self._hot = Pool(url, size=self._settings.connections, timeouts=timeouts, name=name, setup=sql.JOURNAL_FUNCTION)
+        self._bulk = Pool(url, size=self._settings.bulk_connections, timeouts=timeouts, name=f"{name} bulk")
+        self._held = Held(owner)
+        self._floors = Floors()
+        self._begun: set[asyncio.Task[Any]] = set()
+        self._process_number: int | None = None
+        self._beat_ms = 0  # the last sign of life written
+        self._feedback_numbers = iter(range(0))  # the rest of the block
+
+    async def open(self) -> None:
+        """Bring the schema up to date, connect, and say that we live.
+
+        Raises:
+            StoreUnavailable: PostgreSQL cannot be reached, or refuses us.
+        """
+        if self._settings.migrate:
+            await upgrade(self._url)
+        self._hot.open()
+        self._bulk.open()
+        try:
+            asked_at = self._clock.start()
+            async with self._hot.writing() as driver:
+                row = await driver.fetchrow(sql.START_PROCESS, self._owner, self._fixed())
+            self._clock.told(row["started_at"], asked_at)
+            self._process_number, self._beat_ms = row["number"], row["started_at"]
+        except BaseException:
+            await self._disconnect()
+            raise
+
+    async def close(self) -> None:
+        """Finish what was begun, say that this end was an orderly one, and disconnect."""
+        if self._process_number is None:
+            return
+        self._process_number = None
+        try:
+            if self._begun:
+                await asyncio.wait(self._begun)
+            async with self._hot.writing() as driver:
+                await driver.execute(sql.END_PROCESS, self._owner, self._fixed())
+        finally:
+            await self._disconnect()
+
+    def process_number(self) -> int:
+        """The number of this start, for domain.ids; rises by one with each.
+
+        Raises:
+            StoreError: the store is not open.
+        """
+        if self._process_number is None:
+            raise StoreError("the store is not open")
+        return self._process_number
+
+    def now(self) -> datetime:
+        """The database's clock, without asking: fit to be the clock of the whole process, since all gateways share it
+        and nobody setting this machine's moves it.
+        """
+        return from_ms(self._standing().now)
+
+    def wakeups(self) -> AsyncIterator[None]:
+        """An item whenever something may be claimed, from any process; see adapters.store.wakeups."""
+        return wakeups(self._url, self._settings.timeouts, f"{self._name} listens")
+
+    def leases(self) -> PostgresLeases:
+        """Who does what; see gateway.leases."""
+        return PostgresLeases(self._bulk, self._owner, self._fixed)
+
+    # Journal
+
+    async def commit(self, batch: JournalBatch) -> JournalReceipt:
+        """See conversation.ports.Journal. Cancelled while it runs, it is still carried out."""
+        return await self._carried_out(self._commit(batch))
+
+    async def written(self, inbound_ids: Sequence[int]) -> frozenset[int]:
+        async with self._hot.reading() as driver:
+            return frozenset(row[0] for row in await driver.fetch(sql.WRITTEN, list(inbound_ids)))
+
+    async def take_open(self, limit: int) -> Sequence[InboundMessage]:
+        async with self._bulk.writing() as driver:
+            rows = await driver.fetch(sql.TAKE_MESSAGES, self._owner, self._lease_ms, self._fixed(), limit)
+        return sorted((read_message(tuple(row)) for row in rows), key=lambda message: message.id)
+
+    # Outbox
+
+    async def claim(self, account: str, limit: int) -> Sequence[OutboundMessage]:
+        claimed: list[OutboundMessage] = []
+        while len(claimed) < limit:
+            wanted = limit - len(claimed)
+            rows = await self._claim_rows(account, wanted)
+            claimed += [read_outbound(tuple(row)[1:]) for row in rows if row["state"] == OutboxStates.CLAIMED]
+            if len(rows) < wanted:
+                break
+        self._held.claimed(claimed)
+        return sorted(claimed, key=lambda message: (message.category.priority, message.id))
+
+    async def hand_over(self, message_ids: Sequence[int]) -> frozenset[int]:
+        parameters = (list(message_ids), self._owner, self._lease_ms, self._fixed())
+        async with self._bulk.writing() as driver:
+            ours = frozenset(row[0] for row in await driver.fetch(sql.HAND_OVER, *parameters))
+        self._held.handed_over(ours)
+        return ours
+
+    async def release(self, message_ids: Sequence[int]) -> None:
+        async with self._bulk.writing() as driver:
+            await driver.execute(sql.RELEASE, list(message_ids), self._owner)
+        self._held.forget(message_ids)
+        self._floors.forget()
+
+    async def recover(self) -> Mapping[str, int]:
+        """Rows whose owner's lease is over: `freed` (only claimed), `resend` (will leave once more), `closed`."""
+        freed = resend = judged = 0
+        while True:
+            freed_now, resend_now, judged_now = await self._recover_some()
+            freed, resend, judged = freed + freed_now, resend + resend_now, judged + judged_now
+            if max(freed_now, judged_now) < RECOVERED_AT_ONCE:
+                self._floors.forget()
+                return {"freed": freed, "resend": resend, "closed": judged - resend}
+
+    async def depth(self) -> Mapping[str, int]:
+        async with self._bulk.reading() as driver:
+            return {row[0]: row[1] for row in await driver.fetch(sql.DEPTH)}
+
+    async def renew(self) -> None:
+        """Say that we live and keep what we hold for another lease; to be called every half lease."""
+        async with self._bulk.writing() as driver:
+            await driver.execute(sql.RENEW, self._owner, self._lease_ms, self._fixed())
+            asked_at = self._clock.start()
+            self._clock.told(await driver.fetchval(sql.READ_CLOCK), asked_at)
+
+    # People
+
+    async def get(self, addresses: Sequence[Address]) -> Mapping[Address, Person]:
+        if not addresses:
+            return {}
+        urns = [address.urn for address in addresses]
+        async with self._hot.reading() as driver:
+            rows = await driver.fetch(sql.PEOPLE, urns)
+        return {person.address: person for person in (read_person(tuple(row)) for row in rows)}
+
+    async def recall(self, address: Address) -> Recollection:
+        async with self._hot.reading() as driver:
+            code, answered_at = await driver.fetchrow(sql.RECALL, address.urn)
+        return Recollection(last_code=code, last_answered_at=None if answered_at is None else from_ms(answered_at))
+
+    async def next_feedback_number(self) -> int:
+        number = next(self._feedback_numbers, None)
+        if number is not None:
+            return number
+        async with self._hot.writing() as driver:
+            highest = await driver.fetchval(sql.RESERVE, "feedback", FEEDBACK_BLOCK)
+        self._feedback_numbers = iter(range(highest - FEEDBACK_BLOCK + 1, highest + 1))
+        return next(self._feedback_numbers)
+
+    # Housekeeping
+
+    async def purge(self, before: datetime, limit: int) -> int:
+        return await self._housekeep(purge(before, limit))
+
+    async def mask(self, before: datetime, limit: int) -> int:
+        return await self._housekeep(mask(before, limit, self._standing().now))
+
+    # How it is done
+
+    def _fixed(self) -> int | None:
+        """What a statement takes for now: None is the database's own clock."""
+        return None if self._shown is None else to_ms(self._shown())
+
+    def _standing(self) -> Standing:
+        now = self._clock.now_ms() if self._shown is None else to_ms(self._shown())
+        return Standing(self._owner, now, now + self._lease_ms)
+
+    async def _commit(self, batch: JournalBatch) -> JournalReceipt:
+        asked = questions(batch)
+        seen = self._supposed(batch)
+        supposed = _supposed_text(seen)
+        for _ in range(PLANS):
+            standing = self._standing()
+            plan = plan_commit(batch, seen, self._rules, standing)
+            try:
+                found = await self._write(supposed, asked, plan, standing)
+            except Collision:
+                continue
+            if found is None:
+                self._held.written(plan.rows["outbox"], plan.rows["results"])
+                return plan.receipt
+            supposed, seen = found, Seen.read(found)
+        raise StoreUnavailable("the store changed under a commit again and again")
+
+    async def _write(self, supposed: str, asked: tuple[str | None, ...], plan: Plan, standing: Standing) -> str | None:
+        """None: written. Otherwise what stands in the tables, as JSON."""
+        beats = standing.now - self._beat_ms >= HEARTBEAT_MS
+        mine = (self._owner, standing.now, self._fixed(), self._lease_ms, beats, plan.leaves_ready(standing.now))
+        async with self._hot.writing() as driver:
+            asked_at = self._clock.start()
+            row = await driver.fetchrow(sql.JOURNAL, supposed, *asked, *plan.parameters(), *mine)
+            self._clock.told(row[0], asked_at)
+        if row[1] is None and beats:
+            self._beat_ms = standing.now
+        found: str | None = row[1]
+        return found
+
+    def _supposed(self, batch: JournalBatch) -> Seen:
+        """All messages new, what we sent as we left it, what is to be closed open."""
+        sent = self._held.known(result.message_id for result in batch.results)
+        return Seen(sent, (), {}, frozenset(closing.message.id for closing in batch.closings))
+
+    async def _claim_rows(self, account: str, wanted: int) -> Sequence[Any]:
+        priorities = sorted(PRIORITIES.values())
+        above = [self._floors.above(account, priority) for priority in priorities]
+        parameters = (account, wanted, self._owner, self._lease_ms, self._fixed(), priorities, above)
+        async with self._bulk.writing() as driver:
+            rows: Sequence[Any] = await driver.fetch(sql.CLAIM, *parameters)
+        self._floors.claimed(account, [(_priority(row), row["id"]) for row in rows], full=len(rows) == wanted)
+        return rows
+
+    async def _recover_some(self) -> tuple[int, int, int]:
+        async with self._bulk.writing() as driver, driver.transaction():
+            parameters = (self._owner, self._fixed(), RECOVERED_AT_ONCE)
+            freed = len(await driver.fetch(sql.FREE_CLAIMED, *parameters))
+            abandoned = [tuple(row) for row in await driver.fetch(sql.ABANDONED, *parameters)]
+            judged, resend = judge_abandoned(abandoned, self._rules, self._standing())
+            if judged:
+                await driver.execute(sql.SETTLE, encode(judged))
+            if freed or resend:
+                await driver.execute(sql.WAKE)
+        return freed, resend, len(judged)
+
+    async def _housekeep(self, steps: Steps) -> int:
+        async with self._bulk.writing() as driver, driver.transaction():
+            rows: Sequence[Any] = ()
+            try:
+                statement, values = next(steps)
+                while True:
+                    text, parameters = numbered(statement, values)
+                    rows = await driver.fetch(text, *parameters)
+                    statement, values = steps.send(rows)
+            except StopIteration as end:
+                return int(end.value)
+
+    async def _carried_out(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run to its end even if the caller is cancelled; `close` waits for it."""
+        if self._process_number is None:
+            work.close()
+            raise StoreUnavailable("the store is not open")
+        task = asyncio.create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._begun.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: who asked may be gone
+
+    async def _disconnect(self) -> None:
+        await self._hot.close()
+        await self._bulk.close()
+
+
+def _supposed_text(seen: Seen) -> str:
+    """As pg_temp.journal will say it, should it be so."""
+    sent = [seen.sent[identifier] for identifier in sorted(seen.sent)]
+    return encode([sent, [], [], [], sorted(seen.open_ids)]) or "[]"
+
+
+def _priority(row: Mapping[str, Any]) -> int:
+    return PRIORITIES[Category(row["category"])]

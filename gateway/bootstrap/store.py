@@ -1,0 +1,188 @@
+"""Our own database, open: SQLite for one process, PostgreSQL for several that share the work."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from adapters.store.migrate import sqlite_url, upgrade
+from adapters.store.plan import Rules
+from adapters.store.sqlite import SqliteSettings, SqliteStore
+from conversation.ports import Housekeeping, Journal, People
+from conversation.redelivery import is_redelivery
+from domain.errors import SettingsError, StoreUnavailable
+from domain.ids import IdSequence
+from gateway.leases import Leases
+from gateway.settings import DatabaseSettings, Settings
+from notifications.ports import Outbox
+from notifications.retry import after_send
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from adapters.store.postgres_pool import Timeouts
+
+OWNER_BITS = 63
+STATEMENTS_IN_A_LEASE = 4
+
+
+class Presence(Leases, Protocol):
+    """Leases, and what a process says of itself."""
+
+    async def introduce(self, *, host: str, pid: int, version: str, roles: Collection[str]) -> None: ...
+
+
+class Store(Journal, People, Outbox, Housekeeping, Protocol):
+    """What both engines are."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def process_number(self) -> int: ...
+
+    def leases(self) -> Presence: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenStore:
+    """A store in use. `clock` is the one clock of the process; `wakeups` says that something may be claimed."""
+
+    store: Store
+    clock: Callable[[], datetime]
+    wakeups: Callable[[], AsyncIterator[None]] | None = None
+
+
+def utc_now() -> datetime:
+    """This machine's clock."""
+    return datetime.now(UTC)
+
+
+async def open_store(settings: Settings, stack: AsyncExitStack) -> OpenStore:
+    """Open it; `stack` closes it.
+
+    Raises:
+        StoreError: it cannot be opened, or another process serves it.
+        SettingsError: see make_store.
+    """
+    opened = make_store(settings)
+    if not settings.database.shared:
+        make_directory_of(settings.database.path)
+    await opened.store.open()
+    stack.push_async_callback(opened.store.close)
+    return opened
+
+
+def make_store(settings: Settings) -> OpenStore:
+    """Not open yet.
+
+    Raises:
+        SettingsError: its driver is not installed, or its settings do not go together.
+    """
+    return _postgres(settings) if settings.database.shared else _sqlite(settings)
+
+
+def _sqlite(settings: Settings) -> OpenStore:
+    store = SqliteStore(
+        settings.database.path,
+        owner=secrets.randbits(OWNER_BITS),
+        clock=utc_now,
+        rules=_rules(),
+        settings=SqliteSettings(busy_timeout=settings.database.busy_timeout_s),
+    )
+    return OpenStore(store=store, clock=utc_now)
+
+
+def _postgres(settings: Settings) -> OpenStore:
+    """The database's clock is the clock of all processes that share it."""
+    driver, database = postgres_module(), settings.database
+    lease_s = settings.gateway.lease_s
+    if lease_s < STATEMENTS_IN_A_LEASE * database.statement_timeout_s:
+        raise SettingsError(
+            f"gateway.lease_s: expected at least {STATEMENTS_IN_A_LEASE} times database.statement_timeout_s, "
+            "so that a slow statement costs no lease"
+        )
+    store = driver.PostgresStore(
+        database.url.get_secret_value(),
+        owner=secrets.randbits(OWNER_BITS),
+        rules=_rules(),
+        settings=driver.PostgresSettings(
+            connections=database.connections,
+            bulk_connections=database.bulk_connections,
+            timeouts=timeouts(database),
+            lease=timedelta(seconds=lease_s),
+        ),
+    )
+    return OpenStore(store=store, clock=store.now, wakeups=store.wakeups)
+
+
+def postgres_module() -> ModuleType:
+    """adapters.store.postgres, imported where it is used: its driver is an extra.
+
+    Raises:
+        SettingsError: the driver is not installed.
+    """
+    try:
+        from adapters.store import postgres  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise SettingsError(
+            f"database.url: the driver of PostgreSQL is not installed ({error.name}): "
+            "pip install 'tracuu-gateway[postgresql]'"
+        ) from error
+    return postgres
+
+
+def timeouts(database: DatabaseSettings) -> Timeouts:
+    """The store's part of the settings, in its own words."""
+    made: Timeouts = postgres_module().Timeouts(
+        connect=database.connect_timeout_s,
+        turn=database.turn_timeout_s,
+        lock=database.lock_timeout_s,
+        statement=database.statement_timeout_s,
+    )
+    return made
+
+
+def _rules() -> Rules:
+    return Rules(is_redelivery=is_redelivery, after_send=after_send)
+
+
+def make_ids(opened: OpenStore) -> Callable[[], int]:
+    """Ids of this process; the store is open."""
+    sequence = IdSequence(opened.store.process_number())
+    clock = opened.clock
+    return lambda: sequence.next(int(clock().timestamp() * 1000))
+
+
+async def migrate(settings: Settings) -> None:
+    """Bring the store's schema up to date; nothing else is started.
+
+    Raises:
+        StoreUnavailable: it cannot be reached; nothing was changed.
+    """
+    if settings.database.shared:
+        postgres_module()
+        from adapters.store import postgres_migrate  # noqa: PLC0415 - an extra
+
+        await postgres_migrate.upgrade(settings.database.url.get_secret_value())
+    else:
+        make_directory_of(settings.database.path)
+        await asyncio.to_thread(upgrade, sqlite_url(settings.database.path))
+
+
+def make_directory_of(database: Path) -> None:
+    """The directory our own database is in, or will be.
+
+    Raises:
+        StoreUnavailable: it cannot be made.
+    """
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the directory of {database} cannot be made: {error.strerror}") from error

@@ -1,0 +1,140 @@
+"""The conversation and the channels it is held over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+from channels.base import Channel, RouteDef
+from channels.sms.account import SmppAccount
+from channels.sms.channel import SmsChannel
+from channels.sms.numbers import normalise
+from channels.web.api import WebApi
+from channels.web.asking import Ask, Asker
+from channels.web.pages import LookUpPage
+from channels.web.telling import Teller
+from conversation.answer import Conversation, ConversationSettings
+from conversation.guards import Guards
+from conversation.guards import GuardSettings as GuardRules
+from conversation.ports import Limit
+from domain.questions import Question, QuestionAnswer
+from domain.replies import ReplyWriter
+from gateway.bootstrap.store import OpenStore
+from gateway.bootstrap.words import Words
+from gateway.dispatcher import Dispatcher, DispatcherSettings
+from gateway.metrics import Metrics
+from gateway.settings import RateLimit, Settings, SmsSettings
+from lookup.service import LookupService
+
+# ---- conversation
+
+
+def guard_rules(settings: Settings) -> GuardRules:
+    """The guards' part of the settings; our own short codes are never answered."""
+    own = [*settings.guards.own_numbers, *(account.short_code for account in settings.sms)]
+    return GuardRules(
+        replies=_limits(settings.guards.replies_per_sender),
+        questions_per_address=_limits(settings.guards.questions_per_address),
+        own_numbers=frozenset(normalise(number) for number in own),
+    )
+
+
+def _limits(limits: Sequence[RateLimit]) -> tuple[Limit, ...]:
+    return tuple(Limit(limit.count, limit.seconds) for limit in limits)
+
+
+def make_conversation(
+    settings: Settings, words: Words, opened: OpenStore, lookups: LookupService, guards: Guards
+) -> Conversation:
+    """The one conversation of all channels."""
+    replies = settings.replies
+    writer = ReplyWriter(words.catalogue, words.agencies, stale_after=timedelta(minutes=replies.stale_after_minutes))
+    return Conversation(
+        lookups=lookups,
+        people=opened.store,
+        guards=guards,
+        writer=writer,
+        grammar=words.grammar,
+        clock=opened.clock,
+        settings=ConversationSettings(
+            language=replies.default_language,
+            codes_per_reply=replies.max_codes,
+            question_open_for=timedelta(minutes=replies.question_minutes),
+        ),
+    )
+
+
+# ---- SMS
+
+
+def make_sms(
+    accounts: Sequence[SmsSettings], new_id: Callable[[], int], clock: Callable[[], datetime]
+) -> list[SmsChannel]:
+    """A channel for each account, whoever holds it: what may be said over it is known without being bound."""
+    return [SmsChannel(smpp_account(account), new_id=new_id, clock=clock) for account in accounts]
+
+
+def smpp_account(settings: SmsSettings) -> SmppAccount:
+    """An SMSC account in the channel's own words: the same names, the secret revealed."""
+    fields = SmppAccount.__dataclass_fields__.keys() - {"password"}
+    values = {name: getattr(settings, name) for name in fields if name in type(settings).model_fields}
+    return SmppAccount(**values, password=settings.password.get_secret_value())
+
+
+def make_dispatcher(
+    settings: Settings,
+    conversation: Conversation,
+    opened: OpenStore,
+    channels: Sequence[Channel],
+    new_id: Callable[[], int],
+    metrics: Metrics,
+) -> Dispatcher:
+    """The pumps of the walk. A channel that does not run here is never ready, so nothing is claimed for it."""
+    budgets = settings.gateway.answer_budgets
+    return Dispatcher(
+        conversation=conversation,
+        journal=opened.store,
+        outbox=opened.store,
+        channels=channels,
+        new_id=new_id,
+        clock=opened.clock,
+        metrics=metrics,
+        settings=DispatcherSettings(
+            answer_budgets={"sms": budgets.sms_ms / 1000},
+            default_budget=budgets.chat_ms / 1000,
+            source_down_after=settings.gateway.source_down_after_s,
+            most_in_flight=settings.gateway.max_in_flight,
+        ),
+    )
+
+
+# ---- web
+
+
+def web_routes(settings: Settings, words: Words, ask: Ask, clock: Callable[[], datetime]) -> list[RouteDef]:
+    """The look-up page and the API."""
+    asker = Asker(ask)
+    teller = Teller(words.catalogue, words.agencies)
+    trusted = settings.web.trusted_proxies
+    api = WebApi(asker=asker, teller=teller, clock=clock, trusted=trusted)
+    page = LookUpPage(asker=asker, teller=teller, clock=clock, trusted=trusted)
+    return [*api.routes(), *page.routes()]
+
+
+def counted(ask: Ask, metrics: Metrics) -> Ask:
+    """The same, with every question counted by how it ended."""
+
+    async def awaited(answer: Awaitable[QuestionAnswer]) -> QuestionAnswer:
+        told = await answer
+        metrics.question(told.outcome)
+        return told
+
+    async def ask_and_count(questions: Sequence[Question]) -> Sequence[QuestionAnswer | Awaitable[QuestionAnswer]]:
+        answers = await ask(questions)
+        at_once = [answer.outcome for answer in answers if isinstance(answer, QuestionAnswer)]
+        for outcome, count in Counter(at_once).items():
+            metrics.question(outcome, count)
+        return [answer if isinstance(answer, QuestionAnswer) else awaited(answer) for answer in answers]
+
+    return ask_and_count
