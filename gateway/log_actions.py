@@ -51,6 +51,7 @@ LOG_ACTIONS: dict[str, str] = {
     "sms.connect_failed": "The SMSC could not be reached; it is tried again.",
     "sms.delivery_failed": "What the SMSC handed in could not be taken because of a bug; it was asked to send it again.",
     "sms.link_lost": "A connection to an SMSC was lost.",
+    "store.checkpoint_failed": "SQLite's log could not be moved to its file; the next try follows.",
     "sms.unbound": "We said goodbye to an SMSC, as asked.",
     "sms.nacked": "The SMSC could not make sense of a PDU of ours. Spared: 3 lines a minute, `left_out` tells the rest.",
     "sms.notified": "The SMSC sent something that needs no answer. Spared: 3 lines a minute, `left_out` tells the rest.",

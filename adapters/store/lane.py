@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit is on the disk before it is acknowledged
+    "PRAGMA wal_autocheckpoint = 16384",  # pages: 64 MiB of log at most; SqliteStore moves it on much earlier
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -65536",  # KiB at most; the indexes by identity and sender are hit at random
 )

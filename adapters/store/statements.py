@@ -121,6 +121,7 @@ UPDATE inbox SET session_ended_at = coalesce(
 WHERE id >= ? AND session IS NOT NULL AND session_ended_at IS NULL AND owner <> ?"""
 
 CHOSEN = "SELECT address FROM person"
+CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"  # waits for nobody, and nobody waits for it
 
 PEOPLE = _group(PERSON_COLUMNS, "json_each(?) AS k CROSS JOIN person WHERE person.address = k.value")
 RECALL = f"""
