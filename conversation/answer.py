@@ -34,6 +34,11 @@ FIXED_REPLIES: Mapping[type, str] = {
 }
 
 NOT_TEXT = "unsupported"
+
+# What each kind of wish changes about a person; any message closes an open question.
+QUESTION_CHANGES = frozenset({"pending"})
+STOP_CHANGES = frozenset({"stopped_at", "pending"})
+LANGUAGE_CHANGES = frozenset({"language", "accents", "pending"})
 LATER_WISHES = {"follow": "follow_not_yet", "unfollow": "follow_not_yet"}  # chosen by "1" or "2"
 
 LANGUAGE_REPLIES: Mapping[bool | None, str] = {None: "language_chosen", True: "accents_on", False: "accents_off"}
@@ -178,8 +183,8 @@ class Conversation:
         kind = kind_of(heard.inquiry)
         if heard.verdict is Verdict.FIRST_REFUSAL:
             text = self._writer.say("budget_spent", case.voice)
-            return Decision(inquiry=kind, outcome=Outcome.REFUSED, text=text, person=person)
-        return Decision(inquiry=kind, outcome=Outcome.REFUSED, person=person, muted=True)
+            return Decision(inquiry=kind, outcome=Outcome.REFUSED, text=text, person=person, changes=STOP_CHANGES)
+        return Decision(inquiry=kind, outcome=Outcome.REFUSED, person=person, changes=STOP_CHANGES, muted=True)
 
     def _person_after(self, case: _Case, inquiry: Inquiry) -> Person | None:
         if isinstance(inquiry, wishes.StopAll) and not self._means_right(case):
@@ -212,6 +217,7 @@ class Conversation:
             text=self._worded(case, answers, more=more),
             dossier_code=codes[0].text,
             person=_settled(case.person),
+            changes=QUESTION_CHANGES,
         )
 
     def _worded(self, case: _Case, answers: Sequence[DossierAnswer], *, more: bool) -> str:
@@ -236,7 +242,9 @@ class Conversation:
     def _ask(self, case: _Case, question: PendingQuestion) -> Decision:
         text = self._writer.ask_back(question.codes, case.voice)
         person = replace(case.person, pending=question)
-        return Decision(inquiry="ask_back", outcome=Outcome.UNREADABLE, text=text, person=person)
+        return Decision(
+            inquiry="ask_back", outcome=Outcome.UNREADABLE, text=text, person=person, changes=QUESTION_CHANGES
+        )
 
     def _choose(self, case: _Case, inquiry: wishes.Choice) -> Decision | Pending:
         question = self._open_question(case)
@@ -267,12 +275,12 @@ class Conversation:
             return self._ask(case, question)
         person = replace(case.person, stopped_at=case.now, pending=None)
         text = self._writer.say("stop_all", case.voice, as_of=case.now)
-        return Decision(inquiry="stop_all", text=text, person=person)
+        return Decision(inquiry="stop_all", text=text, person=person, changes=STOP_CHANGES)
 
     def _resume(self, case: _Case, _: wishes.Resume) -> Decision:
         person = replace(case.person, stopped_at=None, pending=None)
         text = self._writer.say("resume", case.voice, as_of=case.now)
-        return Decision(inquiry="resume", text=text, person=person)
+        return Decision(inquiry="resume", text=text, person=person, changes=STOP_CHANGES)
 
     def _choose_language(self, case: _Case, inquiry: wishes.ChooseLanguage) -> Decision:
         if inquiry.language not in self._writer.languages:
@@ -281,7 +289,7 @@ class Conversation:
         accents = case.voice.accents if inquiry.accents is None else inquiry.accents
         voice = replace(case.voice, language=inquiry.language, accents=accents)
         text = self._writer.say(LANGUAGE_REPLIES[inquiry.accents], voice)
-        return Decision(inquiry="choose_language", text=text, person=person)
+        return Decision(inquiry="choose_language", text=text, person=person, changes=LANGUAGE_CHANGES)
 
     def _feedback(self, case: _Case, inquiry: wishes.Feedback) -> Decision | Pending:
         if not inquiry.text:
@@ -291,7 +299,9 @@ class Conversation:
             number = await self._people.next_feedback_number()
             text = self._writer.say("feedback_received", case.voice, number=str(number))
             note = FeedbackNote(number=number, text=inquiry.text)
-            return Decision(inquiry="feedback", text=text, feedback=note, person=_settled(case.person))
+            return Decision(
+                inquiry="feedback", text=text, feedback=note, person=_settled(case.person), changes=QUESTION_CHANGES
+            )
 
         async def give_up() -> Decision:
             return self._say(case, "feedback", "try_later")
@@ -318,11 +328,19 @@ class Conversation:
         text = (
             self._writer.say(NOT_TEXT, case.voice) if not_text else self._writer.unreadable(inquiry.reason, case.voice)
         )
-        return Decision(inquiry="unreadable", outcome=Outcome.UNREADABLE, text=text, person=_settled(case.person))
+        return Decision(
+            inquiry="unreadable",
+            outcome=Outcome.UNREADABLE,
+            text=text,
+            person=_settled(case.person),
+            changes=QUESTION_CHANGES,
+        )
 
     def _say(self, case: _Case, kind: str, key: str, outcome: Outcome | None = None) -> Decision:
         text = self._writer.say(key, case.voice)
-        return Decision(inquiry=kind, outcome=outcome, text=text, person=_settled(case.person))
+        return Decision(
+            inquiry=kind, outcome=outcome, text=text, person=_settled(case.person), changes=QUESTION_CHANGES
+        )
 
     def _voice(self, person: Person, shape: Shape, now: datetime) -> Voice:
         accents = shape.capabilities.accents if person.accents is None else person.accents

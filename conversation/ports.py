@@ -109,7 +109,9 @@ class Decision:
     outcome: Outcome | None = None
     text: str | None = None
     dossier_code: str = ""  # the one looked up; "follow" without a code means it
-    person: Person | None = None  # to be written as it is here
+    person: Person | None = None
+    # What of `person` this message changed; the rest may be older than what is stored and is left alone. None: all of it.
+    changes: frozenset[str] | None = None
     feedback: FeedbackNote | None = None
     muted: bool = False  # a guard kept us silent
 

@@ -17,6 +17,7 @@ from gateway.configuration import CONFIG_DIRECTORY, LISTS, inner_model
 from gateway.exit_codes import MEANINGS
 from gateway.log_actions import LOG_ACTIONS
 from gateway.metrics import COUNTED, PREFIX, READ, RISING
+from gateway.roles import ROLES
 from gateway.settings import Settings
 from gateway.source_scan import listed_routes
 
@@ -130,12 +131,16 @@ def _commands(command: click.Group) -> Iterator[str]:
         yield from _table(
             ("option", "variable", "meaning"), [_option(p) for p in sub.params if isinstance(p, click.Option)]
         )
+    yield from ("", "## Roles", "")
+    yield "`tracuu serve --roles sms,web` does these and leaves the others to other processes on the same PostgreSQL:"
+    yield ""
+    yield from _table(("role", "what it does"), [(f"`{role}`", meaning) for role, meaning in ROLES.items()])
     yield from ("", "## Exit codes", "")
     yield from _table(("code", "meaning"), [(str(int(code)), meaning) for code, meaning in MEANINGS.items()])
 
 
 def _option(option: click.Option) -> tuple[str, str, str]:
-    names = ", ".join(f"`{name}`" for name in option.opts)
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     return names, f"`{option.envvar}`" if option.envvar else "", option.help or ""
 
 

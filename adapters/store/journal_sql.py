@@ -52,7 +52,7 @@ LISTS: Mapping[str, Columns] = {
     "inbox": _of_table("inbox", INBOX_COLUMNS),
     "closings": _of_table("inbox", ("id", *DECISION_COLUMNS)),
     "outbox": _of_table("outbox", OUTBOX_COLUMNS),
-    "people": _of_table("person", _WRITTEN_PERSON_COLUMNS),
+    "people": (*_of_table("person", _WRITTEN_PERSON_COLUMNS), ("changed", "bigint")),
     "feedback": _of_table("feedback", _FEEDBACK_COLUMNS),
 }
 
@@ -71,7 +71,7 @@ def journal_statements(given: Given) -> Mapping[str, Sequence[str]]:
         "inbox": (_insert("inbox", INBOX_COLUMNS, given("inbox")),),
         "closings": (_close(given),),
         "outbox": (_insert("outbox", OUTBOX_COLUMNS, given("outbox")),),
-        "people": (_keep_people(given),),
+        "people": (_add_people(given), _change_people(given)),
         "feedback": (_insert("feedback", _FEEDBACK_COLUMNS, given("feedback")),),
     }
 
@@ -152,8 +152,16 @@ UPDATE inbox SET {decided}, lease_until = NULL
 FROM {given("closings")} AS c WHERE inbox.id = c.id AND inbox.state = 'open'"""
 
 
-def _keep_people(given: Given) -> str:
-    kept = ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN_PERSON_COLUMNS[1:])
+def _add_people(given: Given) -> str:
+    return f"{_insert('person', _WRITTEN_PERSON_COLUMNS, given('people'))} ON CONFLICT (address) DO NOTHING"
+
+
+def _change_people(given: Given) -> str:
+    """Only what a message changed: the rest of its row may be older than what another message wrote meanwhile."""
+    kept = ", ".join(
+        f"{name} = CASE WHEN p.changed & {1 << place} <> 0 THEN p.{name} ELSE person.{name} END"
+        for place, name in enumerate(PERSON_COLUMNS)
+        if name != "address"
+    )
     return f"""
-{_insert("person", _WRITTEN_PERSON_COLUMNS, given("people"))}
-ON CONFLICT (address) DO UPDATE SET {kept}"""
+UPDATE person SET {kept}, updated_at = p.updated_at FROM {given("people")} AS p WHERE person.address = p.address"""

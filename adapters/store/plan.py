@@ -19,6 +19,7 @@ from adapters.store.rows import (
     encode,
     from_ms,
     inbox_row,
+    merged_person,
     outbox_row,
     person_row,
     to_ms,
@@ -154,7 +155,7 @@ def plan_commit(batch: JournalBatch, seen: Seen, rules: Rules, standing: Standin
         if exchange.message.id not in redelivered:
             _receive(plan, exchange, standing)
     already_closed = _close(plan, batch, seen.open_ids, redelivered, standing)
-    plan.rows["people"] = list({row[0]: row for row in plan.rows["people"]}.values())  # the latest choice counts
+    plan.rows["people"] = _one_row_each(plan.rows["people"])
     plan.receipt = JournalReceipt(redelivered=redelivered, already_closed=already_closed)
     return plan
 
@@ -279,6 +280,15 @@ def _close(
     return frozenset(already_closed)
 
 
+def _one_row_each(people: Sequence[Row]) -> list[Row]:
+    """Several choices of one person in one batch, as one."""
+    merged: dict[object, Row] = {}
+    for row in people:
+        earlier = merged.get(row[0])
+        merged[row[0]] = row if earlier is None else merged_person(earlier, row)
+    return list(merged.values())
+
+
 def _take_effect(plan: Plan, exchange: Exchange, decision: Decision, standing: Standing) -> None:
     """What a decision leaves behind: the reply, what the person chose, an opinion."""
     if exchange.reply is not None:
@@ -288,7 +298,7 @@ def _take_effect(plan: Plan, exchange: Exchange, decision: Decision, standing: S
             )
         )
     if decision.person is not None:
-        plan.rows["people"].append(person_row(decision.person, standing.now))
+        plan.rows["people"].append(person_row(decision.person, decision.changes, standing.now))
     if decision.feedback is not None:
         message = exchange.message
         plan.rows["feedback"].append(

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import URL, NullPool, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from adapters.store.migrate import configured
 from adapters.store.postgres_pool import translated
 from adapters.store.postgres_statements import MIGRATION_LOCK
+from domain.errors import StoreUnavailable
 
 CONNECT_WITHIN = 5.0  # seconds
 
@@ -42,5 +44,7 @@ async def _change(url: URL | str, change: Callable[[Config], None]) -> None:
             async with engine.begin() as connection:
                 await connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (MIGRATION_LOCK,))
                 await connection.run_sync(lambda sync: change(configured(sync)))
+    except CommandError as error:  # its schema has a revision nobody here has heard of
+        raise StoreUnavailable(f"the store was made by a later version of this gateway: {error}") from error
     finally:
         await engine.dispose()

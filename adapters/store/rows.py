@@ -138,8 +138,8 @@ def outbox_row(exchange: Exchange, reply: OutboundMessage, *, owner: int, now: i
 _WAITING: Row = (OutboxStates.READY, None, None, None)
 
 
-def person_row(person: Person, now: int) -> Row:
-    """A row of PERSON_COLUMNS and `updated_at`."""
+def person_row(person: Person, changes: frozenset[str] | None, now: int) -> Row:
+    """A row of PERSON_COLUMNS, `updated_at` and `changed`: a bit for each of PERSON_COLUMNS that is to be written."""
     return (
         person.address.urn,
         person.language,
@@ -147,7 +147,23 @@ def person_row(person: Person, now: int) -> Row:
         None if person.stopped_at is None else to_ms(person.stopped_at),
         None if person.pending is None else _encode_pending(person.pending),
         now,
+        sum(1 << place for place, name in enumerate(PERSON_COLUMNS) if changes is None or name in changes),
     )
+
+
+def merged_person(earlier: Row, later: Row) -> Row:
+    """Both changes of one person as one row of `person_row`: of what both changed, the later."""
+    *before, _, was_changed = earlier
+    *after, updated_at, is_changed = later
+    mask = _mask(is_changed)
+    columns = (new if mask & 1 << place else old for place, (old, new) in enumerate(zip(before, after, strict=True)))
+    return (*columns, updated_at, _mask(was_changed) | mask)
+
+
+def _mask(cell: object) -> int:
+    if not isinstance(cell, int):
+        raise TypeError("a row of person_row ends with its changes")
+    return cell
 
 
 def read_message(row: MessageRow) -> InboundMessage:

@@ -126,8 +126,16 @@ class StoreKit(ABC):
             handed_over=handed_over,
         )
 
-    def silent(self, text: str, *, person: Person | None = None, muted: bool = False) -> Exchange:
-        return Exchange(message=self.message(text), decision=Decision(inquiry="thanks", person=person, muted=muted))
+    def silent(
+        self,
+        text: str,
+        *,
+        person: Person | None = None,
+        changes: frozenset[str] | None = None,
+        muted: bool = False,
+    ) -> Exchange:
+        decision = Decision(inquiry="thanks", person=person, changes=changes, muted=muted)
+        return Exchange(message=self.message(text), decision=decision)
 
     def reply(self, message: InboundMessage, valid_for: float = 3600) -> OutboundMessage:
         return OutboundMessage(

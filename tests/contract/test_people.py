@@ -38,6 +38,27 @@ async def test_the_latest_choice_counts_within_a_batch_and_after_it(store_kit: S
     assert await store.get([SENDER]) == {SENDER: khmer}
 
 
+async def test_a_choice_made_meanwhile_is_not_undone_by_an_older_one(store_kit: StoreKit, store: Store) -> None:
+    asked = PendingQuestion(codes=("A-1", "A-2"), wish="look_up", expires_at=START + timedelta(minutes=5))
+    await chose(store_kit, store, Person(address=SENDER, language="en", pending=asked))
+    stopped = store_kit.silent(
+        "DUNG", person=Person(address=SENDER, stopped_at=START), changes=frozenset({"stopped_at"})
+    )
+    await store.commit(JournalBatch(exchanges=[stopped]))
+    answered = store_kit.silent("1", person=Person(address=SENDER, language="vi"), changes=frozenset({"pending"}))
+    await store.commit(JournalBatch(exchanges=[answered]))
+    assert await store.get([SENDER]) == {SENDER: Person(address=SENDER, language="en", stopped_at=START)}
+
+
+async def test_choices_of_one_batch_are_merged_each_by_what_it_changed(store_kit: StoreKit, store: Store) -> None:
+    stopped = store_kit.silent(
+        "DUNG", person=Person(address=SENDER, stopped_at=START), changes=frozenset({"stopped_at"})
+    )
+    english = store_kit.silent("EN", person=Person(address=SENDER, language="en"), changes=frozenset({"language"}))
+    await store.commit(JournalBatch(exchanges=[stopped, english]))
+    assert await store.get([SENDER]) == {SENDER: Person(address=SENDER, language="en", stopped_at=START)}
+
+
 async def test_a_question_asked_back_is_remembered_across_a_restart(store_kit: StoreKit, store: Store) -> None:
     pending = PendingQuestion(codes=("A-1", "A-2"), wish="follow", expires_at=START + timedelta(minutes=5))
     person = Person(address=SENDER, pending=pending)

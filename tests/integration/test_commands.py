@@ -189,6 +189,19 @@ async def test_a_store_is_made_and_looked_into_while_nobody_serves(tmp_path: Pat
     assert "oldest waiting message: none" in after.output
 
 
+async def test_a_database_of_a_later_version_is_left_alone(
+    tmp_path: Path, postgres: Postgres, database: str
+) -> None:
+    gateway = shared(tmp_path, database)
+    await about(gateway, "migrate")
+    with in_database(postgres) as hand:
+        hand.execute("UPDATE alembic_version SET version_num = '9999'")
+    said = await about(gateway, "migrate")
+    assert said.code == 5
+    assert "was made by a later version of this gateway" in said.error
+    assert "WRONG" in (await about(gateway, "check-config")).line("store ")
+
+
 async def test_who_serves_an_sqlite_file_is_seen_beside_it(tmp_path: Path) -> None:
     async with Smsc() as smsc:
         gateway = make_gateway(tmp_path, Account(port=smsc.port))

@@ -8,10 +8,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+import aiohttp
+
 from demo.process import GatewayProcess
+from demo.smsc import MoTicket, Smsc
 from demo.smsc_load_server import Announce, LoadServer
 from demo.smsc_tally import NUMBER_DIGITS, NUMBER_PREFIX, Load, LoadOptions, LoadResult, number_of
 from domain.ids import IdSequence
@@ -21,6 +25,7 @@ from tests.whole.store_files import Written
 
 FIRST_NOTICE: Final = 50_000_000  # the digits of the first number that is sent a notice; questions come from below
 NUMBERS_OF_ONE: Final = 1_000_000  # an account's numbers: its questions' and its notices'
+CODES: Final = tuple(f"{office}-250701-000{n}" for office in ("H51.18", "H51.29.18") for n in range(1, 6))
 TEXTS: Final = ("H51.18-250701-0001", "h51 18 250701 0002", "H51.29.18-250701-0004", "H13.18-250701-0001")
 POLL: Final = 0.1  # seconds between two looks at the store
 NOTICE_PROCESS: Final = 1_023  # whoever writes notices has a process number of its own in their ids
@@ -171,6 +176,86 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(POLL / 10)
 
 
+class Crowd:
+    """People with a number each, who ask one after another at every SMSC, until the block ends."""
+
+    def __init__(self, *smscs: Smsc, pace: float) -> None:
+        """`pace`: seconds from one question at an SMSC to the next there."""
+        self.tickets: list[MoTicket] = []
+        self._smscs = smscs
+        self._pace = pace
+
+    async def ask(self) -> None:
+        """One question at each."""
+        for smsc in self._smscs:
+            number = f"{NUMBER_PREFIX}{len(self.tickets):0{NUMBER_DIGITS}d}"
+            text = CODES[len(self.tickets) % len(CODES)]
+            self.tickets.append(await smsc.send_mo(number, SHORT_CODE, text))
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(self._ask_on())
+            yield
+            task.cancel()
+
+    async def answered(self) -> None:
+        """Wait until everybody has an answer."""
+        await asyncio.gather(*(ticket.reply() for ticket in self.tickets))
+
+    async def _ask_on(self) -> None:
+        while True:
+            await self.ask()
+            await asyncio.sleep(self._pace)
+
+
+class Memory:
+    """How much gateways take, before, at most, and now; in MB."""
+
+    def __init__(self, *gateways: GatewayProcess) -> None:
+        self._gateways = gateways
+        self.before = self.highest = self.now = self._read()
+
+    @property
+    def growth(self) -> float:
+        """The largest growth of any of them."""
+        return max(high - before for high, before in zip(self.highest, self.before, strict=True))
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(self._watch())
+            yield
+            task.cancel()
+
+    def __str__(self) -> str:
+        """For a person to read."""
+        figures = zip(self.before, self.highest, self.now, strict=True)
+        return ", ".join(f"{before:.1f} -> {now:.1f} MB (at most {high:.1f})" for before, high, now in figures)
+
+    async def _watch(self) -> None:
+        while True:
+            self.now = self._read()
+            self.highest = [max(pair) for pair in zip(self.highest, self.now, strict=True)]
+            await asyncio.sleep(POLL)
+
+    def _read(self) -> list[float]:
+        return [resident(gateway) for gateway in self._gateways]
+
+
+async def ready(gateway: GatewayProcess) -> bool:
+    """What /readyz says."""
+    async with aiohttp.ClientSession() as http, http.get(f"{gateway.operations}/readyz") as response:
+        return response.status == HTTPStatus.OK
+
+
+async def until_ready(*gateways: GatewayProcess) -> None:
+    """Other processes, again."""
+    for gateway in gateways:
+        while not await ready(gateway):  # noqa: ASYNC110
+            await asyncio.sleep(POLL)
+
+
 # ---- the store, from outside
 
 INSERT_NOTICES = f"""
@@ -207,6 +292,11 @@ class SharedStore:
     def __init__(self, hand: Hand) -> None:
         self._hand = hand
         self._ids = IdSequence(NOTICE_PROCESS)
+
+    async def reconnect(self) -> None:
+        """PostgreSQL was away."""
+        await asyncio.to_thread(self._hand.close)
+        await asyncio.to_thread(self._hand.open)
 
     async def queue_notices(self, numbers: Iterable[tuple[str, str]]) -> None:
         """Write rows (account, number) into the outbox in one statement, as whoever tells of changes will."""

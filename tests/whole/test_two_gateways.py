@@ -16,7 +16,7 @@ from demo.process import GatewayProcess
 from demo.smsc_tally import LoadResult
 from tests.servers.postgres import Postgres, migrated
 from tests.servers.redis import running_redis
-from tests.whole.gateways import assert_quiet
+from tests.whole.gateways import assert_quiet, log_lines
 from tests.whole.many import SHORT_LEASE, Left, Operator, SharedStore, operators, running_all, shared_gateway, until
 
 ACCOUNTS = {"a": ("one", "shared"), "b": ("two", "shared")}  # `shared` is held by one of them, by lease
@@ -161,5 +161,7 @@ async def test_either_of_two_gateways_killed_loses_nothing_and_doubles_only_what
     assert outcome.twice <= outcome.in_doubt
     assert max(outcome.notices.values()) <= 2
     assert sum(result.duplicates for result in outcome.results) == len(outcome.twice & asked.keys())
+    taken = [line for name in ACCOUNTS for line in log_lines(tmp_path / name) if line["action"] == "lease.taken"]
+    assert sum(line["lease"] == "sms shared" for line in taken) >= 2, "nobody took over from who was killed"
     for name in ACCOUNTS:
         assert_quiet(tmp_path / name)

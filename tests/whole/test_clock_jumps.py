@@ -1,0 +1,155 @@
+"""Somebody sets a gateway's clock an hour forward and back: no lease is lost, nothing leaves twice, nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from demo.process import GatewayProcess
+from tests.servers.postgres import Postgres, migrated
+from tests.servers.redis import running_redis
+from tests.whole.gateways import assert_quiet, log_lines, tell
+from tests.whole.many import LEASE, SHORT_LEASE, SharedStore, operators, running_all, shared_gateway, until
+
+PACKAGE = "libfaketime"  # Debian's name
+PLACES = ("usr/lib/*/faketime/libfaketime.so.1", "usr/lib/faketime/libfaketime.so.1")
+ACCOUNTS = {"jumping": ("one", "shared"), "steady": ("two", "shared")}
+HOUR = timedelta(hours=1)
+JUMPS = (HOUR, timedelta(0), -HOUR, timedelta(0))  # what the clock is ahead, one after another
+STAY = LEASE * 1.1  # seconds at each: a lease that believed the clock would be gone
+NEAR = timedelta(seconds=30)
+QUESTIONS, NOTICES, RATE = 1_500, 3_000, 75
+PATIENCE = 120.0
+
+
+def faketime() -> Path:
+    """The library that sets one process's clock; installed by root where it is missing.
+
+    Raises:
+        FileNotFoundError: it is not there; the message says what to install.
+    """
+    found = _found()
+    if found is None and os.geteuid() == 0:
+        quietly = ["apt-get", "-qq", "install", "--yes", "--no-install-recommends", PACKAGE]
+        subprocess.run(
+            quietly, check=False, capture_output=True, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        )
+        found = _found()
+    if found is None:
+        raise FileNotFoundError(f"this test sets a gateway's clock with {PACKAGE}: apt-get install {PACKAGE}")
+    return found
+
+
+def _found() -> Path | None:
+    return next((path for place in PLACES for path in Path("/").glob(place)), None)
+
+
+class WallClock:
+    """The clock of one process, to be set while it runs; its monotonic clock goes on as it does on a real machine."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = directory / "clock"
+        self.set(timedelta(0))
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return {
+            "LD_PRELOAD": str(faketime()),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_CACHE_DURATION": "1",
+        }
+
+    def set(self, ahead: timedelta) -> None:
+        new = self._file.with_suffix(".new")
+        new.write_text(f"{ahead.total_seconds():+.0f}\n", encoding="ascii")
+        new.rename(self._file)  # never read half written
+
+
+async def ahead(gateway: GatewayProcess) -> timedelta:
+    """How far the gateway's clock is ahead of ours, by the Date of what it serves."""
+    async with aiohttp.ClientSession() as http, http.get(f"{gateway.public}/healthz") as response:
+        return parsedate_to_datetime(response.headers["Date"]) - datetime.now(UTC)
+
+
+async def shows(gateway: GatewayProcess, wanted: timedelta) -> None:
+    while abs(await ahead(gateway) - wanted) > NEAR:  # noqa: ASYNC110 (another process has no event to await)
+        await asyncio.sleep(0.1)
+
+
+async def jump(gateway: GatewayProcess, clock: WallClock) -> list[int]:
+    """All jumps, each stayed at for longer than a lease; minutes the gateway's own clock was seen to be ahead."""
+    seen = []
+    for each in JUMPS:
+        clock.set(each)
+        await shows(gateway, each)
+        await asyncio.sleep(STAY)
+        seen.append(round((await ahead(gateway)) / timedelta(minutes=1)))
+    return seen
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[str]:
+    with running_redis(tmp_path) as server:
+        yield server.url
+
+
+async def test_a_clock_that_jumps_an_hour_loses_no_lease_and_sends_nothing_twice(
+    tmp_path: Path, postgres: Postgres, redis: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = WallClock(tmp_path)
+    clocks: dict[str, Mapping[str, str]] = {"jumping": clock.settings, "steady": {}}
+    smscs_of = operators("one", "two", "shared", questions=QUESTIONS, notices=NOTICES, rate=RATE, window=2)
+    async with asyncio.timeout(PATIENCE), smscs_of as smscs:
+        with migrated(postgres, "clock_jumps") as database:
+            store = SharedStore(database.hand)
+            gateways = [
+                shared_gateway(
+                    tmp_path / name,
+                    *(smsc.account for smsc in smscs),
+                    database=database.url,
+                    redis=redis,
+                    holds=holds,
+                    settings={**SHORT_LEASE, **clocks[name]},
+                )
+                for name, holds in ACCOUNTS.items()
+            ]
+            async with running_all(*gateways):
+                began = datetime.now(UTC)
+                await asyncio.gather(*(smsc.begin() for smsc in smscs))
+                await store.queue_notices((smsc.name, number) for smsc in smscs for number in smsc.notices)
+                seen = await jump(gateways[0], clock)
+                asked = sum(smsc.load.answered for smsc in smscs)
+                await until(lambda: all(smsc.complete for smsc in smscs))
+                await store.settled()
+                ends = [await smsc.end() for smsc in smscs]
+                leases = await store.fetch("SELECT name, taken_at FROM lease ORDER BY name")
+                spread = await store.fetch("SELECT min(received_at) AS first, max(received_at) AS last FROM inbox")
+            written = await store.written()
+    lines = {name: log_lines(tmp_path / name) for name in ACCOUNTS}
+    told = Counter(str(line["action"]) for its in lines.values() for line in its)
+    tell(capsys, f"clock ahead by {seen} min in turn: {asked} answered meanwhile, leases lost {told['lease.lost']}")
+
+    assert seen == [round(each / timedelta(minutes=1)) for each in JUMPS]
+    assert told["lease.lost"] == told["lease.not_renewed"] == 0
+    assert told["lease.taken"] == len(leases) == 4, "three accounts and the delivery, each taken once"
+    assert told["sms.bound"] == 3, "a link was thought dead"
+    assert told["journal.taken_over"] == 0
+    results, notices = [result for result, _ in ends], sum((counted for _, counted in ends), Counter[str]())
+    assert [(r.missing, r.duplicates, r.unknown, r.refused, r.redelivered) for r in results] == [(0, 0, 0, 0, 0)] * 3
+    assert len(notices) == notices.total() == NOTICES
+    assert len(written.inbox) == QUESTIONS
+    assert Counter(state for _, state in written.outbox) == {"accepted": QUESTIONS + NOTICES}
+    first, last = (datetime.fromtimestamp(spread[0][key] / 1000, UTC) for key in ("first", "last"))
+    assert began - NEAR < first <= last < datetime.now(UTC) + NEAR, "a row carries the time of a clock that was wrong"
+    for name in ACCOUNTS:
+        assert_quiet(tmp_path / name)
