@@ -206,6 +206,9 @@ class Dispatcher:
     async def _finish(self, pending: Pending) -> Decision:
         try:
             return await pending.finish()
+        except StoreError as error:
+            log.warning("message.not_finished", error=str(error))
+            return await pending.give_up()
         except Exception:
             log.exception("message.finish_failed")
             return await pending.give_up()

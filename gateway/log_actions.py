@@ -23,6 +23,7 @@ LOG_ACTIONS: dict[str, str] = {
     "lease.taken": "Something only one process does is ours: an SMSC account, or delivery.",
     "library.spoke": "A library warned or failed; its name and words follow.",
     "message.decide_failed": "A message broke a rule of ours (a bug); its neighbours are decided one by one.",
+    "message.not_finished": "What an answer needs of the store could not be read; the person is told to try later.",
     "message.finish_failed": "An answer failed (a bug); the citizen is told to try later.",
     "message.not_decided": "The store is away, so messages were handed back to be sent again.",
     "outbox.claim_failed": "Waiting messages could not be claimed; it is tried again.",

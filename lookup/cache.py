@@ -27,7 +27,7 @@ class TwoLevelCache:
     async def get(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, CachedAnswer]:
         near = await self._first.get(codes)
         now = self._clock()
-        wanted = [code for code in codes if (kept := near.get(code)) is None or now >= kept.fresh_until]
+        wanted = [code for code in codes if (kept := near.get(code)) is None or not kept.fresh(now)]
         if not wanted:
             return near
         cleared = self._cleared

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from domain.codes import DossierCode
 from domain.dossier import Dossier
 from domain.message import require_aware
+
+
+CLOCKS_DIFFER = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,12 @@ class CachedAnswer:
     def __post_init__(self) -> None:
         for name in ("read_at", "fresh_until", "usable_until"):
             require_aware(getattr(self, name), name)
+
+    def fresh(self, now: datetime) -> bool:
+        """It may be told without asking again. An answer from the future is not: the clock was set back, and nobody
+        knows how old it is; machines may differ by a little.
+        """
+        return self.read_at - CLOCKS_DIFFER <= now < self.fresh_until
 
 
 class DossierSource(Protocol):

@@ -92,7 +92,7 @@ class LookupService:
         """What can be told at once: fresh answers only; everything else is absent."""
         known = await self._cache.get(codes)
         now = self._clock()
-        return {code: _tell(kept) for code, kept in known.items() if now < kept.fresh_until}
+        return {code: _tell(kept) for code, kept in known.items() if kept.fresh(now)}
 
     async def last_known(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
         """For every code SOURCE_DOWN, with the last known dossier if there is one; asks the cache only."""
@@ -108,7 +108,7 @@ class LookupService:
         wanted: dict[Route, list[DossierCode]] = {}
         for code in codes:
             kept = known.get(code)
-            if kept is not None and now < kept.fresh_until:
+            if kept is not None and kept.fresh(now):
                 answers[code] = _tell(kept)
             else:
                 wanted.setdefault(self._router.route(code), []).append(code)

@@ -177,6 +177,15 @@ async def test_fresh_answer_is_told_without_asking_again() -> None:
     assert len(d.source.reads) == 2
 
 
+async def test_a_clock_set_back_does_not_make_an_answer_fresh_for_longer() -> None:
+    d = desk()
+    await d.service.find([KNOWN])
+    d.clock.forward(seconds=-3600)
+    assert await d.service.cached([KNOWN]) == {}
+    await d.service.find([KNOWN])
+    assert len(d.source.reads) == 2
+
+
 async def test_as_of_is_never_later_than_the_read() -> None:
     d = desk(gate=asyncio.Event())
     asked_at = d.clock.now
