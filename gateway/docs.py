@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -127,7 +128,7 @@ def _as_toml(value: Any) -> str:  # noqa: ANN401  # whatever a setting holds
 def _commands(command: click.Group) -> Iterator[str]:
     yield "The command is `tracuu`; from a checkout that is not installed, `.venv/bin/python -m gateway` is the same."
     for name, sub in sorted(command.commands.items()):
-        yield from ("", f"## tracuu {name}", "", sub.help or "", "")
+        yield from ("", f"## tracuu {name}", "", inspect.cleandoc(sub.help or ""), "")
         yield from _table(
             ("option", "variable", "meaning"), [_option(p) for p in sub.params if isinstance(p, click.Option)]
         )

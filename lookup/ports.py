@@ -11,7 +11,6 @@ from domain.codes import DossierCode
 from domain.dossier import Dossier
 from domain.message import require_aware
 
-
 CLOCKS_DIFFER = timedelta(seconds=5)
 
 

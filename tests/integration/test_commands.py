@@ -189,9 +189,7 @@ async def test_a_store_is_made_and_looked_into_while_nobody_serves(tmp_path: Pat
     assert "oldest waiting message: none" in after.output
 
 
-async def test_a_database_of_a_later_version_is_left_alone(
-    tmp_path: Path, postgres: Postgres, database: str
-) -> None:
+async def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path, postgres: Postgres, database: str) -> None:
     gateway = shared(tmp_path, database)
     await about(gateway, "migrate")
     with in_database(postgres) as hand:
