@@ -19,6 +19,7 @@ import pytest
 from demo.process import GatewayProcess, free_port
 from demo.smsc import Smsc
 from tests.servers.postgres import Hand, Postgres
+from tests.servers.postgres import running as running_postgres
 from tests.servers.redis import running_redis
 from tests.whole.gateways import ROOT, SHORT_CODE, Account, actions, assert_quiet, make_gateway, running
 
@@ -310,7 +311,7 @@ async def test_the_account_of_a_process_that_dies_is_taken_over_and_its_question
 
 
 async def test_a_rolling_restart_hands_the_account_over_at_once(tmp_path: Path, database: str) -> None:
-    async with asyncio.timeout(PATIENCE), Smsc() as smsc, two_gateways(tmp_path, database, smsc) as (first, second):
+    async with asyncio.timeout(PATIENCE), Smsc() as smsc, two_gateways(tmp_path, database, smsc) as (first, _):
         assert await first.stop() == 0
         await bound_by(smsc, tmp_path / "second")
         assert CODE in await ask(smsc, "84912345678")
@@ -337,4 +338,23 @@ async def test_whoever_loses_its_lease_unbinds_and_binds_again_when_it_is_free(
             assert CODE in await ask(smsc, "84912345678")
     told = actions(tmp_path)
     assert (told["lease.lost"], told["sms.unbound"], told["sms.link_lost"]) == (1, 2, 0)
+    assert_quiet(tmp_path)
+
+
+async def test_postgresql_away_for_longer_than_a_lease_needs_no_restart(tmp_path: Path) -> None:
+    async with asyncio.timeout(PATIENCE), Smsc() as smsc:
+        with running_postgres() as server, server.database("commands") as database:
+            gateway = shared(tmp_path, database, Account(port=smsc.port))
+            async with running(gateway):
+                await smsc.bound()
+                server.stop()
+                await smsc.until(lambda: not smsc.sessions)
+                server.start()
+                await smsc.bound()
+                assert CODE in await ask(smsc, "84912345678")
+                told = await status(gateway)
+                assert [process["alive"] for process in told["processes"]] == [True]
+    logged = actions(tmp_path)
+    assert (logged["lease.lost"], logged["lease.not_renewed"]) == (2, 1)
+    assert logged["part.crashed"] == 0
     assert_quiet(tmp_path)

@@ -273,6 +273,9 @@ WHERE a.pid = $1 AND o.state IN ('claimed', 'handed_over') AND p.number = (
 UNSETTLED = """
 SELECT (SELECT count(*) FROM inbox WHERE state = 'open')
     + (SELECT count(*) FROM outbox WHERE state IN ('ready', 'claimed', 'handed_over')) AS rows"""
+IN_DOUBT = """
+SELECT count(*) AS rows FROM outbox WHERE category = 'reply' AND state IN ('ready', 'claimed', 'handed_over')
+AND substr(recipient, 5) = ANY ($1::text[])"""
 TEN_MINUTES_LATER = """
 UPDATE outbox SET available_at = created_at
 WHERE state = 'ready' AND category = 'notice' AND attempts > 0 AND available_at > created_at"""
@@ -292,6 +295,7 @@ class SharedStore:
     def __init__(self, hand: Hand) -> None:
         self._hand = hand
         self._ids = IdSequence(NOTICE_PROCESS)
+        self._one_at_a_time = asyncio.Lock()
 
     async def reconnect(self) -> None:
         """PostgreSQL was away."""
@@ -312,6 +316,11 @@ class SharedStore:
             handed_over=frozenset(row["number"] for row in rows if row["state"] == "handed_over"),
         )
 
+    async def made_good(self, left: Left) -> None:
+        """Wait until the replies somebody left in doubt have left again."""
+        while (await self.fetch(IN_DOUBT, list(left.handed_over)))[0]["rows"]:  # noqa: ASYNC110
+            await asyncio.sleep(POLL)
+
     async def settled(self) -> None:
         """Wait until every message is decided and every row has left, or never will. A notice in doubt would wait ten
         minutes for a delivery report; here they pass at once.
@@ -326,7 +335,9 @@ class SharedStore:
         return Written([(r["number"], r["state"]) for r in inbox], [(r["number"], r["state"]) for r in outbox])
 
     async def fetch(self, statement: str, *parameters: object) -> Sequence[Mapping[str, Any]]:
-        return await asyncio.to_thread(self._hand.fetch, statement, *parameters)
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._hand.fetch, statement, *parameters)
 
     async def _execute(self, statement: str, *parameters: object) -> None:
-        await asyncio.to_thread(self._hand.execute, statement, *parameters)
+        async with self._one_at_a_time:
+            await asyncio.to_thread(self._hand.execute, statement, *parameters)

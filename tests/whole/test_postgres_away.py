@@ -8,7 +8,7 @@ import asyncio
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ from tests.servers.redis import running_redis
 from tests.whole.gateways import Account, actions, assert_quiet, tell
 from tests.whole.many import (
     FIRST_NOTICE,
+    LEASE,
+    SHORT_LEASE,
     Crowd,
     Memory,
     SharedStore,
@@ -33,6 +35,7 @@ from tests.whole.many import (
     shared_gateway,
     until_ready,
 )
+from tests.whole.store_files import Written
 
 NAMES = ("one", "two")  # an account, and the gateway that holds it
 MANNERS = SmscOptions(window=10_000, retry_after=0.25)  # what is refused comes again, and soon
@@ -40,6 +43,7 @@ PACE = 0.02  # seconds from one question to the next at each SMSC
 BEFORE = 0.5  # seconds of questions before PostgreSQL goes
 RATE = 100  # segments a second by each account
 NOTICES = 300  # by each: PostgreSQL goes while they leave
+AGREED = {"window": "100", "rate": str(RATE), "registered_delivery": "0"}
 GROWTH = 20.0  # MB a gateway may grow
 PATIENCE = 90.0
 
@@ -90,24 +94,38 @@ def numbers(smsc: int) -> list[str]:
     return [f"{NUMBER_PREFIX}{FIRST_NOTICE + smsc * NOTICES + index}" for index in range(NOTICES)]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "how"),
-    [
-        pytest.param(2.0, signal.SIGINT, id="2s"),
-        pytest.param(10.0, signal.SIGINT, id="10s", marks=pytest.mark.long),
-        pytest.param(10.0, signal.SIGQUIT, id="10s-crashed", marks=pytest.mark.long),
-    ],
-)
-async def test_while_postgresql_is_away_questions_are_refused_for_later_and_all_is_made_good(
-    seconds: float, how: signal.Signals, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with running_redis(tmp_path) as redis, database_of_its_own() as (server, database):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    away: Away
+    told: Counter[str]  # how many notices each number had
+    written: Written
+    memory: Memory
+
+    def __str__(self) -> str:
+        """For a person to read."""
+        away = self.away
+        return (
+            f"{len(away.tickets)} questions, {away.statuses.total()} refusals, {self.told.total()} notices; "
+            f"ready {away.seconds:.1f} s after its start; memory {self.memory} (bound +{GROWTH:g})"
+        )
+
+
+async def away_under_two_gateways(
+    directory: Path, seconds: float, how: signal.Signals = signal.SIGINT, settings: Mapping[str, str] | None = None
+) -> Outcome:
+    with running_redis(directory) as redis, database_of_its_own() as (server, database):
         async with asyncio.timeout(PATIENCE), Smsc(MANNERS) as first, Smsc(MANNERS) as second:
             smscs, store = (first, second), SharedStore(database.hand)
-            figures = {"window": "100", "rate": str(RATE), "registered_delivery": "0"}
-            accounts = [Account(port=s.port, name=name, more=figures) for s, name in zip(smscs, NAMES, strict=True)]
+            accounts = [Account(port=s.port, name=name, more=AGREED) for s, name in zip(smscs, NAMES, strict=True)]
             gateways = [
-                shared_gateway(tmp_path / name, *accounts, database=database.url, redis=redis.url, holds=(name,))
+                shared_gateway(
+                    directory / name,
+                    *accounts,
+                    database=database.url,
+                    redis=redis.url,
+                    holds=(name,),
+                    settings=settings,
+                )
                 for name in NAMES
             ]
             crowd = Crowd(*smscs, pace=PACE)
@@ -124,25 +142,62 @@ async def test_while_postgresql_is_away_questions_are_refused_for_later_and_all_
                 assert [gateway.pid for gateway in gateways] == pids
             written = await store.written()
     told = Counter(reply.destination.removeprefix("+") for smsc in smscs for reply in smsc.unsolicited)
-    tell(
-        capsys,
-        f"PostgreSQL away {seconds:g} s ({how.name}): {len(away.tickets)} questions, {away.statuses.total()} refusals, "
-        f"{told.total()} notices; ready {away.seconds:.1f} s after its start; memory {memory} (bound +{GROWTH:g})",
-    )
+    return Outcome(away=away, told=told, written=written, memory=memory)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "how"),
+    [
+        pytest.param(2.0, signal.SIGINT, id="2s"),
+        pytest.param(10.0, signal.SIGINT, id="10s", marks=pytest.mark.long),
+        pytest.param(10.0, signal.SIGQUIT, id="10s-crashed", marks=pytest.mark.long),
+    ],
+)
+async def test_while_postgresql_is_away_questions_are_refused_for_later_and_all_is_made_good(
+    seconds: float, how: signal.Signals, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = await away_under_two_gateways(tmp_path, seconds, how)
+    tell(capsys, f"PostgreSQL away {seconds:g} s ({how.name}): {outcome}")
+    away = outcome.away
 
     assert away.ready == [False, False]
     assert away.statuses.keys() == {c.RX_T_APPN}
     assert away.meanwhile
     assert all(c.RX_T_APPN in ticket.statuses for ticket in away.meanwhile)
     assert away.replies == 0, "a reply left that is not written down"
-    assert all(ticket.acked.result() == c.ROK for ticket in away.tickets)
     assert [len(ticket.replies) for ticket in away.tickets] == [1] * len(away.tickets)
-    assert all(ticket.text in ticket.replies[0].text for ticket in away.tickets)
-    assert told == dict.fromkeys(numbers(0) + numbers(1), 1)
-    assert written.asked() == {ticket.source: 1 for ticket in away.tickets}
-    assert written.replied() == {ticket.source: 1 for ticket in away.tickets} | told
-    assert {state for _, state in written.outbox} == {"accepted"}
-    assert memory.growth < GROWTH
+    assert outcome.told == dict.fromkeys(numbers(0) + numbers(1), 1)
+    assert {state for _, state in outcome.written.outbox} == {"accepted"}
+    assert_made_good(outcome)
     for name in NAMES:
         assert_quiet(tmp_path / name)
         assert actions(tmp_path / name)["lease.lost"] == 0
+
+
+@pytest.mark.long
+async def test_away_for_longer_than_a_lease_it_is_made_good_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = await away_under_two_gateways(tmp_path, 10.0, settings=SHORT_LEASE)
+    tell(capsys, f"PostgreSQL away 10 s, leases of {LEASE:g} s: {outcome}")
+    twice = sum(len(ticket.replies) > 1 for ticket in outcome.away.tickets)
+    tell(capsys, f"answered twice {twice}, told twice {sum(times > 1 for times in outcome.told.values())}")
+
+    assert outcome.away.statuses.keys() <= {c.RX_T_APPN}
+    assert outcome.away.replies == 0, "a reply left that is not written down"
+    assert [len(ticket.replies) for ticket in outcome.away.tickets] == [1] * len(outcome.away.tickets)
+    assert outcome.told == dict.fromkeys(numbers(0) + numbers(1), 1)
+    assert_made_good(outcome)
+    for name in NAMES:
+        assert_quiet(tmp_path / name)
+        assert actions(tmp_path / name)["lease.lost"] > 0
+
+
+def assert_made_good(outcome: Outcome) -> None:
+    """Everybody is answered as they asked, everything is written once, and memory stayed bounded."""
+    tickets, written = outcome.away.tickets, outcome.written
+    assert all(ticket.acked.result() == c.ROK for ticket in tickets)
+    assert all(ticket.text in ticket.replies[0].text for ticket in tickets)
+    assert written.asked() == {ticket.source: 1 for ticket in tickets}
+    assert written.replied() == dict.fromkeys([*written.asked(), *numbers(0), *numbers(1)], 1)
+    assert outcome.memory.growth < GROWTH

@@ -20,8 +20,7 @@ from tests.whole.gateways import assert_quiet, log_lines
 from tests.whole.many import SHORT_LEASE, Left, Operator, SharedStore, operators, running_all, shared_gateway, until
 
 ACCOUNTS = {"a": ("one", "shared"), "b": ("two", "shared")}  # `shared` is held by one of them, by lease
-BATCHES = 4  # notices are written in so many statements, in the middle of the rest
-KILLED_AT = (0.2, 0.6)  # of all messages
+KILLED_AT = (0.2, 0.65)  # of all messages; half of the notices are queued before each
 PATIENCE = 300.0
 
 
@@ -32,7 +31,7 @@ class Figures:
     rate: int  # segments a second by each account
 
 
-SCALED = Figures(questions=1_000, notices=4_000, rate=200)
+SCALED = Figures(questions=1_000, notices=4_000, rate=150)
 FULL = Figures(questions=5_000, notices=20_000, rate=400)
 
 
@@ -71,14 +70,6 @@ async def kill(name: str, gateway: GatewayProcess, store: SharedStore, smscs: Se
     return Kill(name=name, answers=answers, notices=notices, left=left)
 
 
-async def queue(store: SharedStore, smscs: Sequence[Operator], figures: Figures) -> None:
-    """Write all notices, a part whenever as large a part of the questions is answered."""
-    pairs = [(smsc.name, number) for smsc in smscs for number in smsc.notices]
-    for turn in range(BATCHES):
-        await until(lambda: sum(o.load.answered for o in smscs) >= turn * figures.questions // BATCHES)  # noqa: B023
-        await store.queue_notices(pairs[turn::BATCHES])
-
-
 async def kill_each_under_load(directory: Path, url: str, redis: str, store: SharedStore, figures: Figures) -> Outcome:
     everything = figures.questions + figures.notices
     shares = operators("one", "two", "shared", questions=figures.questions, notices=figures.notices, rate=figures.rate)
@@ -92,17 +83,18 @@ async def kill_each_under_load(directory: Path, url: str, redis: str, store: Sha
         }
         async with running_all(*gateways.values()):
             await asyncio.gather(*(smsc.begin() for smsc in smscs))
-            queueing = asyncio.create_task(queue(store, smscs, figures))
+            notices = [(smsc.name, number) for smsc in smscs for number in smsc.notices]
             kills = []
-            for (name, gateway), share in zip(gateways.items(), KILLED_AT, strict=True):
+            for turn, ((name, gateway), share) in enumerate(zip(gateways.items(), KILLED_AT, strict=True)):
+                await store.queue_notices(notices[turn :: len(gateways)])
                 await until(lambda: sum(o.load.came for o in smscs) >= share * everything)  # noqa: B023
                 kills.append(await kill(name, gateway, store, smscs))
-            await queueing
+                await store.made_good(kills[-1].left)  # a reply is not sent a third time: design, unknown outcomes
             await until(lambda: all(o.load.acknowledged == o.options.total for o in smscs))
             await store.settled()
             ends = [await smsc.end() for smsc in smscs]
-    results, notices = [result for result, _ in ends], sum((counted for _, counted in ends), Counter[str]())
-    return Outcome(kills=kills, results=results, notices=notices)
+    told = sum((counted for _, counted in ends), Counter[str]())
+    return Outcome(kills=kills, results=[result for result, _ in ends], notices=told)
 
 
 def print_counts(outcome: Outcome, figures: Figures) -> None:
