@@ -35,7 +35,7 @@ format: $(VENV)/.installed ## let ruff lay the code out
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.runtime ## replies a second at windows 1, 10, 50, 100
+bench: $(VENV)/.installed ## replies a second at windows 1, 10, 50, 100
 	@$(BIN)/python -m bench $(ARGS)
 
 fuzz: $(VENV)/.installed ## garbage at full counts: mutated PDUs and random texts

@@ -39,7 +39,7 @@ async def journal_floor(directory: Path, size: int) -> Floor:
     times = []
     try:
         for _ in range(COMMITS):
-            batch = JournalBatch(exchanges=[_exchange(next(ids)) for _ in range(size)])
+            batch = JournalBatch(exchanges=[exchange_of(next(ids)) for _ in range(size)])
             started = time.perf_counter()
             await store.commit(batch)
             times.append((time.perf_counter() - started) * 1000)
@@ -48,7 +48,7 @@ async def journal_floor(directory: Path, size: int) -> Floor:
     return Floor(size, median(times))
 
 
-def _exchange(number: int) -> Exchange:
+def exchange_of(number: int) -> Exchange:
     now = datetime.now(UTC)
     sender, own = Address("sms", f"849{number:08d}"), Address("sms", "8088")
     message = InboundMessage(

@@ -23,7 +23,7 @@ from adapters.store.housekeeping import first_id
 from adapters.store.plan import Rules
 from adapters.store.postgres import PostgresSettings, PostgresStore
 from adapters.store.postgres_migrate import upgrade
-from bench.floor import Floor, _exchange
+from bench.floor import Floor, exchange_of
 from conversation.ports import Acknowledgement, Exchange, JournalBatch
 from conversation.redelivery import is_redelivery
 from domain.message import OutboundMessage, SegmentResult, SendResult, SendStatus
@@ -82,7 +82,7 @@ async def journal_floor(url: str, size: int, *, riders: bool) -> Floor:
     times = []
     try:
         for _ in range(COMMITS):
-            exchanges = [_exchange(next(ids)) for _ in range(size)]
+            exchanges = [exchange_of(next(ids)) for _ in range(size)]
             batch = with_riders(exchanges, before if riders else ())
             started = time.perf_counter()
             await store.commit(batch)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.stores import Place, StoreKind
 from demo import onestop
 from demo.process import GatewayProcess, free_port
 
@@ -20,9 +21,7 @@ CONFIG = """
 [listen]
 public = {{ host = "127.0.0.1", port = 0 }}
 
-[database]
-url = "sqlite:///{directory}/tracuu.sqlite3"
-
+{store}
 [replies]
 help_phone = "02993 000000"
 
@@ -57,6 +56,7 @@ format = "console"
 class Run:
     """One window's figures. Times in milliseconds; CPU is user + system of the gateway's process."""
 
+    store: StoreKind
     case: str
     mode: str
     window: int
@@ -75,6 +75,7 @@ class Case:
     """What is asked: `codes` different dossiers; `cached` False makes every question a read of the one-stop system."""
 
     name: str
+    store: StoreKind = StoreKind.SQLITE
     mode: str = "r"
     windows: Sequence[int] = (1, 10, 50, 100)
     total: int = 20_000
@@ -95,8 +96,8 @@ def resident_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-async def run_case(case: Case, directory: Path) -> list[Run]:
-    """Start everything, run each window, stop everything."""
+async def run_case(case: Case, directory: Path, place: Place) -> list[Run]:
+    """Start everything but the store, run each window, stop everything."""
     onestop.seed(directory, datetime.now(UTC).date())
     codes = onestop.bulk(directory, case.codes)
     texts = directory / "texts.txt"
@@ -106,7 +107,8 @@ async def run_case(case: Case, directory: Path) -> list[Run]:
         port = (await _event(generator, "listening"))["port"]
         config = directory / "bench.toml"
         config.write_text(
-            CONFIG.format(directory=directory, root=ROOT, port=port, fresh_s=case.fresh_s), encoding="utf-8"
+            CONFIG.format(directory=directory, root=ROOT, port=port, fresh_s=case.fresh_s, store=place.settings),
+            encoding="utf-8",
         )
         gateway = GatewayProcess(
             config=config, public_port=free_port(), operations_port=free_port(), log=directory / "gateway.log"
@@ -149,6 +151,7 @@ async def _measure(case: Case, generator: asyncio.subprocess.Process, pid: int) 
     figures = {name: float(result[name]) for name in ("replies_per_second", "p50_ms", "p99_ms")}  # type: ignore[arg-type]
     counts = {name: int(result[name]) for name in ("window", "answered", "missing", "duplicates")}  # type: ignore[call-overload]
     return Run(
+        store=case.store,
         case=case.name,
         mode=case.mode,
         window=counts["window"],
