@@ -6,7 +6,6 @@ as `Pending`, so that a hanging agency holds up its own askers only.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -134,9 +133,9 @@ class Conversation:
         now = self._clock()
         today = local_day(now)
         inquiries = [self._read(message, today) for message in messages]
-        people, heard = await asyncio.gather(  # where both are asked over the network, at the same time
-            self._people.get(list({message.sender for message in messages})), self._hear(messages, inquiries)
-        )
+        # People first: that may fail, and then nobody's budget is spent.
+        people = await self._people.get(list({message.sender for message in messages}))
+        heard = await self._hear(messages, inquiries)
         cached = await self._lookups.cached(_codes_of(heard))
         return [self._decide(each, people.get(each.message.sender), shapes, now, cached) for each in heard]
 
