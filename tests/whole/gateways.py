@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import aiohttp
 import pytest
 
 from demo import onestop
@@ -57,6 +59,8 @@ system_id = "{system_id}"
 password = "{password}"
 short_code = "{short_code}"
 """
+
+EVENT = re.compile(r'tracuu_sms_events_total\{.*event="(?P<event>\w+)"\} (?P<count>[0-9.e+]+)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,14 @@ def log_lines(directory: Path) -> list[dict[str, Any]]:
 def actions(directory: Path) -> Counter[str]:
     """How often each action was logged."""
     return Counter(str(line["action"]) for line in log_lines(directory))
+
+
+async def sms_events(gateway: GatewayProcess) -> Counter[str]:
+    """What the gateway's SMPP accounts have counted since its start, by event (/metrics; log lines are spared)."""
+    async with aiohttp.ClientSession() as http, http.get(f"{gateway.operations}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    found = (EVENT.fullmatch(line) for line in lines)
+    return Counter({match["event"]: int(float(match["count"])) for match in found if match})
 
 
 def assert_quiet(directory: Path) -> None:
