@@ -35,8 +35,9 @@ format: $(VENV)/.installed ## let ruff lay the code out
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.installed ## replies a second at windows 1, 10, 50, 100
+bench: $(VENV)/.installed ## replies a second on both stores; a fan-out and the claim loop on PostgreSQL
 	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench.postgres
 
 fuzz: $(VENV)/.installed ## garbage at full counts: mutated PDUs and random texts
 	@$(BIN)/python -m pytest -m long -k "garbage or mutated or random" $(ARGS)
