@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import aiohttp
 import pytest
 
 from demo.process import GatewayProcess
+from tests.debian import provide
 from tests.servers.postgres import Postgres, migrated
 from tests.servers.redis import running_redis
 from tests.whole.gateways import actions, assert_quiet, log_lines, tell
@@ -52,16 +51,7 @@ def faketime() -> Path:
     Raises:
         FileNotFoundError: it is not there; the message says what to install.
     """
-    found = _found()
-    if found is None and os.geteuid() == 0:
-        quietly = ["apt-get", "-qq", "install", "--yes", "--no-install-recommends", PACKAGE]
-        subprocess.run(
-            quietly, check=False, capture_output=True, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        )
-        found = _found()
-    if found is None:
-        raise FileNotFoundError(f"this test sets a gateway's clock with {PACKAGE}: apt-get install {PACKAGE}")
-    return found
+    return provide(PACKAGE, _found, "this test sets a gateway's clock")
 
 
 def _found() -> Path | None:
