@@ -125,9 +125,11 @@ class AnswerBudgets(Section):
 class GatewaySettings(Section):
     """The process itself."""
 
-    name: str = Field(default="Tra cứu", min_length=1, description="What the gateway calls itself on its pages.")
+    name: str = Field(
+        default="Tra cứu", min_length=1, description="What the gateway calls itself; reserved, no page says it yet."
+    )
     time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
-        default="Asia/Ho_Chi_Minh", description="The zone of every time told to a person."
+        default="Asia/Ho_Chi_Minh", description="Reserved: every time is told in +07:00 today."
     )
     answer_budgets: AnswerBudgets = Field(default_factory=AnswerBudgets, description="See the table of its own.")
     source_down_after_s: Seconds = Field(
@@ -163,7 +165,7 @@ class PublicListener(Listener):
 
 
 class StaffListener(Listener):
-    """The staff console."""
+    """The staff console; reserved, it comes with a later release."""
 
     port: Port = Field(default=8081, description="The TCP port; 0 takes any free one.")
 
@@ -396,7 +398,7 @@ class WebSettings(Section):
 
     base_url: Annotated[str, Field(pattern=r"^(https?://[^\s/]+)?$")] = Field(
         default="",
-        description="How citizens reach the public listener, without a closing slash; empty: no links are told.",
+        description="How citizens reach the public listener, without a closing slash; reserved: no links are told yet.",
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(), description="Networks whose X-Forwarded-For is believed; nobody else's is."
