@@ -224,11 +224,12 @@ class Conversation:
 
     def _worded(self, case: _Case, answers: Sequence[DossierAnswer], *, more: bool) -> str:
         first, voice = answers[0], case.voice
-        key = (case.message.account, voice.language, voice.accents, more, len(answers), first.code)
+        key = (case.message.account, voice.language, voice.accents, more, first.code)
         text = self._retold.get(key, first, case.now) if len(answers) == 1 else None
         if text is None:
             text = self._writer.dossier_answers(disclose(answers, Tier.PUBLIC), voice, more=more)
-            self._retold.keep(key, first, text)
+            if len(answers) == 1:
+                self._retold.keep(key, first, text)
         return text
 
     # ---- a question asked back

@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from typing import Any
 
+from domain.calendar import LOCAL_ZONE
 from domain.message import require_aware
 from domain.text import safe_text, unaccent
-
-HO_CHI_MINH = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")  # no summer time since 1975
 
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -182,7 +181,7 @@ class Catalogue:
             ValueError: `moment` has no time zone.
         """
         require_aware(moment, "moment")
-        local = moment.astimezone(HO_CHI_MINH)
+        local = moment.astimezone(LOCAL_ZONE)
         return self.template(language, "format.moment", accents=accents).render(
             {"time": f"{local:%H:%M}", "date": self.day(language, local.date(), accents=accents)}
         )

@@ -12,7 +12,8 @@ from datetime import date, datetime, timedelta
 
 from domain.agencies import Agencies, Agency
 from domain.answers import DossierAnswer, Outcome
-from domain.catalogue import HO_CHI_MINH, Catalogue, Template
+from domain.calendar import local_day
+from domain.catalogue import Catalogue, Template
 from domain.codes import DossierCode
 from domain.dossier import Dossier, DossierStatus
 from domain.gsm import force_gsm7
@@ -44,7 +45,7 @@ class Voice:
     @property
     def today(self) -> date:
         """The day in Asia/Ho_Chi_Minh."""
-        return self.now.astimezone(HO_CHI_MINH).date()
+        return local_day(self.now)
 
 
 def late(dossier: Dossier, today: date) -> bool:

@@ -9,7 +9,8 @@ from datetime import date, datetime
 from channels.web.problem import Problem, ProblemKind
 from domain.agencies import Agencies
 from domain.answers import DossierAnswer, Outcome
-from domain.catalogue import HO_CHI_MINH, Catalogue
+from domain.calendar import LOCAL_ZONE, local_day
+from domain.catalogue import Catalogue
 from domain.dossier import Dossier, DossierStatus
 from domain.questions import QuestionAnswer
 from domain.replies import late
@@ -156,7 +157,7 @@ class Teller:
         )
 
     def _dossier(self, answer: DossierAnswer, dossier: Dossier, language: str, now: datetime) -> Told:
-        today = now.astimezone(HO_CHI_MINH).date()
+        today = local_day(now)
         name = STATE_KEYS[dossier.status]
         overdue = late(dossier, today)
         agency = self._contact((dossier.agency, answer.code.agency), language, now)
@@ -175,7 +176,7 @@ class Teller:
             finished_on=_day(dossier.finished_at),
             returned_on=_day(dossier.returned_at),
             overdue=overdue,
-            as_of=(answer.as_of or now).astimezone(HO_CHI_MINH).replace(microsecond=0),
+            as_of=(answer.as_of or now).astimezone(LOCAL_ZONE).replace(microsecond=0),
             stale=answer.stale,
         )
 
@@ -188,7 +189,7 @@ class Teller:
         """Who does the work of the first of these that anybody does today, else the help desk."""
         agency = self._agencies.default
         if now is not None:
-            today = now.astimezone(HO_CHI_MINH).date()
+            today = local_day(now)
             answering = (self._agencies.answering(identifier, today) for identifier in identifiers)
             agency = next((each for each in answering if each is not None), agency)
         return Contact(name=agency.name(language), phone=agency.phone or self._agencies.default.phone)
@@ -198,7 +199,7 @@ class Teller:
 
 
 def _day(moment: datetime | None) -> date | None:
-    return None if moment is None else moment.astimezone(HO_CHI_MINH).date()
+    return None if moment is None else local_day(moment)
 
 
 def _capitalised(sentence: str) -> str:

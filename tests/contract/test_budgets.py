@@ -22,7 +22,8 @@ from adapters.memory.budgets import EXACT, SHARED, MemoryBudgets
 from adapters.redis.budgets import RedisBudgets
 from adapters.redis.client import SharedRedis, connect
 from conversation.ports import BudgetAsk, Budgets, Limit, Verdict
-from tests.servers.redis import RedisServer, free_port, running_redis
+from demo.process import free_port
+from tests.servers.redis import RedisServer, running_redis
 
 OK, FIRST, NO = Verdict.ALLOWED, Verdict.FIRST_REFUSAL, Verdict.REFUSED
 SHORT, DAY = Limit(2, 10.0), Limit(4, 100.0)

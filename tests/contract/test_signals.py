@@ -17,6 +17,7 @@ from adapters.memory.cache import MemoryStatusCache
 from adapters.memory.signals import MemorySignals
 from adapters.redis.client import SharedRedis, connect
 from adapters.redis.signals import RedisSignals
+from demo.process import free_port
 from domain.codes import CodeFamily, DossierCode
 from domain.dossier import Dossier
 from lookup.cache import TwoLevelCache
@@ -24,7 +25,7 @@ from lookup.ports import CachedAnswer, Signal, Signals, StatusCache
 from lookup.routing import RoutedSource, Router
 from lookup.service import LookupService, LookupSettings
 from lookup.signals import Changes
-from tests.servers.redis import RedisServer, free_port, running_redis
+from tests.servers.redis import RedisServer, running_redis
 
 NUMBERS = count()
 MISSED = Signal(missed=True)

@@ -16,11 +16,12 @@ from structlog.testing import capture_logs
 from adapters.memory.cache import MemoryStatusCache
 from adapters.redis.cache import RedisStatusCache
 from adapters.redis.client import connect
+from demo.process import free_port
 from domain.codes import CodeFamily, DossierCode
 from domain.dossier import Dossier, DossierStatus
 from lookup.cache import TwoLevelCache
 from lookup.ports import CachedAnswer, StatusCache
-from tests.servers.redis import RedisServer, free_port, running_redis
+from tests.servers.redis import RedisServer, running_redis
 
 NUMBERS = count()
 
