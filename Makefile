@@ -35,9 +35,10 @@ format: $(VENV)/.installed ## let ruff lay the code out
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.installed ## replies a second on both stores; a fan-out and the claim loop on PostgreSQL
+bench: $(VENV)/.installed ## replies a second on both stores; a fan-out and the claim loop on PostgreSQL; look-ups over HTTP
 	@$(BIN)/python -m bench $(ARGS)
 	@$(BIN)/python -m bench.postgres
+	@$(BIN)/python -m bench.web
 
 fuzz: $(VENV)/.installed ## garbage at full counts: mutated PDUs and random texts
 	@$(BIN)/python -m pytest -m long -k "garbage or mutated or random" $(ARGS)
@@ -50,7 +51,7 @@ wheel: $(VENV)/.installed ## build dist/*.whl
 
 lock: $(VENV)/.installed ## pin what pyproject.toml asks for
 	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --output-file requirements.lock
-	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --group test --group check \
+	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --extra sqlserver --extra oracle --group test --group check \
 	  --constraint requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove what was made: the environment, caches, builds (not var/, which holds data)

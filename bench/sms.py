@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench.stores import Place, StoreKind
 from demo import onestop
+from demo.generous import generous_guards
 from demo.process import GatewayProcess, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,8 +29,7 @@ help_phone = "02993 000000"
 [lookup]
 fresh_s = {fresh_s}
 
-[guards]
-replies_per_sender = [{{ count = 1000000, seconds = 60.0 }}]
+{guards}
 
 [[sources]]
 name = "hoso"
@@ -107,7 +107,14 @@ async def run_case(case: Case, directory: Path, place: Place) -> list[Run]:
         port = (await _event(generator, "listening"))["port"]
         config = directory / "bench.toml"
         config.write_text(
-            CONFIG.format(directory=directory, root=ROOT, port=port, fresh_s=case.fresh_s, store=place.settings),
+            CONFIG.format(
+                directory=directory,
+                root=ROOT,
+                port=port,
+                fresh_s=case.fresh_s,
+                store=place.settings,
+                guards=generous_guards(),
+            ),
             encoding="utf-8",
         )
         gateway = GatewayProcess(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -73,10 +73,16 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class BudgetAsk:
-    """One unit wanted from the budget named `key` (an address with a purpose, say `reply:sms:849...`)."""
+    """One unit wanted from the budget named `key` (an address with a purpose, say `reply:sms:849...`).
+
+    `member`: the budget counts distinct members (dossier codes, say), so that one it has counted costs nothing more
+    until its longest window is over. `units` 0: nothing is spent, it is only asked whether anything is left.
+    """
 
     key: str
     limits: tuple[Limit, ...]
+    member: str = ""
+    units: int = 1
 
 
 class Budgets(Protocol):
@@ -89,7 +95,9 @@ class Budgets(Protocol):
         ...
 
     async def refund(self, asks: Sequence[BudgetAsk]) -> None:
-        """Give back one unit each, spent on something that did not happen."""
+        """Give back one unit each, spent on something that did not happen. What was asked with a member or without
+        units gives nothing back: it may have cost nothing.
+        """
         ...
 
 
@@ -188,12 +196,22 @@ class PriorArrival:
 class LookUps(Protocol):
     """Where is my dossier? What the conversation asks of lookup.service."""
 
-    async def cached(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
-        """What can be told at once; the rest is absent."""
+    async def cached(
+        self, codes: Sequence[DossierCode], *, proving: Collection[DossierCode] = ()
+    ) -> Mapping[DossierCode, DossierAnswer]:
+        """What can be told at once; the rest is absent.
+
+        `proving`: those asked about with a proof. Whether they exist must not show in the time an answer takes, so
+        that a found one is told from the cache no longer than "not found" is.
+        """
         ...
 
-    async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
-        """An answer for every code; never raises for a one-stop system's sake."""
+    async def find(
+        self, codes: Sequence[DossierCode], *, proving: Collection[DossierCode] = ()
+    ) -> Mapping[DossierCode, DossierAnswer]:
+        """An answer for every code; never raises for a one-stop system's sake. Of those in `proving` every source that
+        may know them is asked, whether or not one has answered: the same reads for found and not found.
+        """
         ...
 
     async def last_known(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:

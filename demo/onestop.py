@@ -21,20 +21,27 @@ S = DossierStatus
 HOSO_FILE = "hoso.sqlite3"
 DOSSIER_FILE = "dossier.sqlite3"
 
+OWNER = "0912000013"  # the telephone on the dossier of the old receipt
+LEGACY = "12345/2016/00123"  # three agencies of the catalogue gave numbers like it
+
 HOSO_SCHEMA = """
 CREATE TABLE IF NOT EXISTS HoSos (
     Id INTEGER PRIMARY KEY, MaHoSo VARCHAR(50), MaHoSoKhac VARCHAR(50), DonViId VARCHAR(50), MaTTHC VARCHAR(50),
-    KenhThucHien VARCHAR(1), ChuHoSo TEXT, SoDienThoaiChuHoSo TEXT, SoGiayToChuHoSo TEXT, TrichYeuHoSo TEXT,
-    NgayTiepNhan TEXT, NgayHenTra TEXT, NgayKetThucXuLy TEXT, NgayTra TEXT, TrangThaiHoSoId VARCHAR(5),
+    KenhThucHien VARCHAR(1), ChuHoSo TEXT, SoDienThoaiChuHoSo TEXT, SoDienThoaiNguoiUyQuyen TEXT, SoGiayToChuHoSo TEXT,
+    TrichYeuHoSo TEXT, TrangThaiBoSung VARCHAR(50), LyDoBoSung TEXT, NgayTiepNhan TEXT, NgayHenTra TEXT,
+    NgayKetThucXuLy TEXT, NgayTra TEXT, TrangThaiHoSoId VARCHAR(5),
     TrangThaiTruoc VARCHAR(5), TenBuocHienTai TEXT, DeletedOn TEXT);
 CREATE INDEX IF NOT EXISTS IX_HoSos_MaHoSo ON HoSos (MaHoSo);
+CREATE TABLE IF NOT EXISTS ThuTucs (MaTTHC VARCHAR(50) PRIMARY KEY, TenTTHC TEXT);
+INSERT OR IGNORE INTO ThuTucs VALUES ('1.004946', 'Thủ tục mẫu');
 """
 DOSSIER_SCHEMA = """
 CREATE TABLE IF NOT EXISTS Dossier (
     dossierId INTEGER PRIMARY KEY, dossierNo VARCHAR(75), password VARCHAR(75), dossierNote TEXT, serviceCode VARCHAR(75),
-    govAgencyCode VARCHAR(75), applicantName TEXT, applicantIdNo TEXT, contactTelNo TEXT, receiveDate TEXT,
-    dueDate TEXT, releaseDate TEXT, finishDate TEXT, modifiedDate TEXT, dossierStatus VARCHAR(75),
-    lockState VARCHAR(75));
+    serviceName TEXT, govAgencyCode VARCHAR(75), applicantName TEXT, applicantIdNo TEXT, contactTelNo TEXT,
+    delegateTelNo TEXT, receiveDate TEXT, dueDate TEXT, extendDate TEXT, releaseDate TEXT, finishDate TEXT,
+    modifiedDate TEXT, dossierStatus VARCHAR(75),
+    dossierSubStatus VARCHAR(75), lockState VARCHAR(75));
 CREATE INDEX IF NOT EXISTS IX_Dossier_dossierNo ON Dossier (dossierNo);
 """
 OPENCPS_STATES = {
@@ -81,6 +88,7 @@ class DemoDossier:
     finished_at: datetime | None = None
     returned_at: datetime | None = None
     procedure: str = "1.004946"
+    phone: str = "0900000000"
     deleted: bool = False
     note: str = ""
 
@@ -92,7 +100,7 @@ def seed(path: Path, today: date) -> None:
     path.mkdir(parents=True, exist_ok=True)
     for name in (HOSO_FILE, DOSSIER_FILE):
         (path / name).unlink(missing_ok=True)
-    write_hoso(path / HOSO_FILE, hoso_dossiers(today))
+    write_hoso(path / HOSO_FILE, [*hoso_dossiers(today), legacy_dossier(today)])
     write_dossier(path / DOSSIER_FILE, opencps_dossiers(today))
 
 
@@ -100,7 +108,7 @@ def hoso_dossiers(today: date) -> list[DemoDossier]:
     """Sóc Trăng's: all ten states, late, without a due date, in a state nobody mapped, and one that was deleted."""
     accepted = _received("000.00.18.H51-161220-0001", S.IN_PROCESS, "H51.18", today, days=6, due_in=4)
     return [
-        replace(accepted, note="the code on the old receipt"),
+        replace(accepted, note="the code on the old receipt", phone=OWNER),
         _received("H51.18-210817-0005", S.RETURNED, "H51.18", today, days=20, due_in=-8, ended=9),
         _received("H51.18-250701-0001", S.NEWLY_REGISTERED, "H51.18", today, days=0, due_in=None),
         _received("H51.18-250701-0002", S.ACCEPTED, "H51.18", today, days=1, due_in=9),
@@ -118,6 +126,12 @@ def hoso_dossiers(today: date) -> list[DemoDossier]:
             deleted=True,
         ),
     ]
+
+
+def legacy_dossier(today: date) -> DemoDossier:
+    """One of Sóc Trăng's under a receipt number from before the national codes."""
+    legacy = _received(LEGACY, S.IN_PROCESS, "H51.18", today, days=6, due_in=4)
+    return replace(legacy, note="a receipt number from before, unique in its agency only")
 
 
 def opencps_dossiers(today: date) -> list[DemoDossier]:
@@ -213,11 +227,11 @@ def write_hoso(file: Path, dossiers: Iterable[DemoDossier]) -> None:
         HOSO_SCHEMA,
         "INSERT INTO HoSos (MaHoSo, MaHoSoKhac, DonViId, MaTTHC, KenhThucHien, ChuHoSo, SoDienThoaiChuHoSo,"
         " SoGiayToChuHoSo, TrichYeuHoSo, NgayTiepNhan, NgayHenTra, NgayKetThucXuLy, NgayTra, TrangThaiHoSoId,"
-        " TenBuocHienTai, DeletedOn) VALUES (?, ?, ?, ?, '1', 'Nguyễn Văn Mẫu', '0900000000', '000000000000',"
+        " TenBuocHienTai, DeletedOn) VALUES (?, ?, ?, ?, '1', 'Nguyễn Văn Mẫu', ?, '000000000000',"
         " 'Hồ sơ của ông Nguyễn Văn Mẫu', ?, ?, ?, ?, ?, 'Phòng chuyên môn', ?)",
         [
             (
-                *(each.code, each.note, each.agency, each.procedure),
+                *(each.code, each.note, each.agency, each.procedure, each.phone),
                 *(_text(each.received_at), _text(each.due_at), _text(each.finished_at), _text(each.returned_at)),
                 str(int(each.status)) if each.status else UNMAPPED_HOSO,
                 "2026-01-01 08:00:00" if each.deleted else None,

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from demo.onestop import LEGACY, OWNER
 from demo.smsc_server import Smsc
 
 ANSWER_WITHIN = 10.0  # seconds
 CODE = "000.00.18.H51-161220-0001"
+PROCEDURE = "Thu tuc mau"  # told to the owner only
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,12 @@ TEXTS: Sequence[Text] = (
     Text("a text without a code", "84912000004", "bao gio co ket qua vay", ("Chua doc duoc ma", "H51.18-250701-0000")),
     Text("a request for help", "84912000005", "HELP", ("Tra cuu", "GY")),
     Text("two codes at once", "84912000006", f"{CODE} va H51.29.18-250701-0004", (CODE, "H51.29.18-250701-0004")),
+    Text("the same, from the telephone on the dossier", f"84{OWNER[1:]}", CODE, (CODE, "dang xu ly", PROCEDURE)),
+    Text("with the last digits of that telephone", "84912000009", f"{CODE} SDT {OWNER[-4:]}", (CODE, PROCEDURE)),
+    Text("with digits that are not", "84912000010", f"{CODE} SDT 1111", (CODE, "Chua co thong tin")),
+    Text("a receipt number from before", "84912000011", LEGACY, ("1:", "2:", "3:")),
+    Text("the answer to that question", "84912000011", "3", (LEGACY, "dang xu ly")),
+    Text("what one needs to marry", "84912000012", "thu tuc dang ky ket hon", ("ket hon",)),
     Text("accents, please", "84912000007", "co dau", ("có dấu",)),
     Text("the same code, with accents", "84912000007", CODE, (CODE, "đang xử lý")),
     Text("an opinion", "84912000008", "GY xin thêm ghế ở phòng chờ", ("Da nhan gop y so",)),

@@ -14,7 +14,8 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any
 
-from domain.codes import DossierCode
+from domain.codes import DossierCode, LegacyPattern
+from domain.grammar import Grammar
 from domain.text import safe_text, unaccent
 
 SHORT_NAME_MAX = 30  # characters; with the phone it decides whether a reply is one segment
@@ -22,6 +23,7 @@ PHONE_MAX = 12
 
 _IDENTIFIER = re.compile(r"[A-Y]\d{2}(\.[0-9A-Z]{1,3}){0,6}")
 _PHONE = re.compile(r"\+?[0-9][0-9 ]*[0-9]")
+_KEYWORD = re.compile(r"(?=.{2,10}\Z)[A-Z]{2}[0-9A-Z]*")  # two letters first: "H51" begins a code
 _ONE_SEPTET_EACH = re.compile(r"[A-Za-z0-9 .,/()&'-]+")  # what a short name may hold once its accents are gone
 
 
@@ -37,6 +39,8 @@ class Agency:
 
     `names` are full names per language; `short_name` is what a text message shows. `aliases` are other spellings of
     the identifier. `parent` and `successor` are identifiers. Without a `phone` the default agency's is told.
+    `keyword` is what people type before a receipt number to say whose it is, `legacy` the masks of its receipt numbers
+    from before the national codes (domain.codes.LegacyPattern).
 
     Raises:
         ValueError: naming every fault.
@@ -53,6 +57,8 @@ class Agency:
     valid_from: date | None = None
     valid_to: date | None = None
     address: str = ""
+    keyword: str = ""
+    legacy: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         faults = list(_faults(self))
@@ -69,6 +75,16 @@ class Agency:
         """The full name in this language, else in Vietnamese, else the short one."""
         return self.names.get(language) or self.names.get("vi") or self.short_name
 
+    def legacy_patterns(self) -> Iterator[LegacyPattern]:
+        """Its receipt numbers from before, each mask with all the names people may call the agency by.
+
+        Raises:
+            ValueError: a mask would match ordinary numbers.
+        """
+        names = (self.identifier, *self.aliases, self.short_name, *self.names.values())
+        for mask in self.legacy:
+            yield LegacyPattern(self.identifier, mask, keyword=self.keyword, names=names)
+
 
 def _faults(agency: Agency) -> Iterator[str]:
     if not _IDENTIFIER.fullmatch(agency.identifier):
@@ -84,8 +100,18 @@ def _faults(agency: Agency) -> Iterator[str]:
     for text in (*agency.names.values(), agency.address):
         if safe_text(text, len(text)) != text:
             yield "a name or the address holds control characters"
+    yield from _faults_of_receipts(agency)
     if agency.valid_from and agency.valid_to and agency.valid_from > agency.valid_to:
         yield "valid_from is later than valid_to"
+
+
+def _faults_of_receipts(agency: Agency) -> Iterator[str]:
+    if agency.keyword and not _KEYWORD.fullmatch(agency.keyword):
+        yield "keyword must be two to ten capital letters and digits, two letters first"
+    try:
+        list(agency.legacy_patterns())
+    except ValueError as error:
+        yield str(error)
 
 
 class Agencies:
@@ -136,6 +162,18 @@ class Agencies:
         agencies = (replace(each, phone=phone) if each is self.default else each for each in self._all)
         return Agencies(agencies, default=self.default.identifier)
 
+    def legacy_patterns(self) -> tuple[LegacyPattern, ...]:
+        """Every agency's receipt numbers from before, for whoever reads typed text."""
+        return tuple(pattern for agency in self._all for pattern in agency.legacy_patterns())
+
+    def clashes(self, grammar: Grammar) -> list[str]:
+        """The keywords that the grammar understands otherwise, one fault each; there should be none."""
+        return [
+            f"agency {agency.identifier}: keyword {agency.keyword} already means {kind} in the grammar"
+            for agency in self._all
+            if agency.keyword and (kind := grammar.meaning(agency.keyword))
+        ]
+
     def __iter__(self) -> Iterator[Agency]:
         return iter(self._all)
 
@@ -178,6 +216,8 @@ def _contradictions(agencies: Sequence[Agency], default: str, named: frozenset[s
     """What is wrong between rows; `named` are all identifiers, those of rows that could not be read included."""
     names = Counter(name for agency in agencies for name in (agency.identifier, *agency.aliases))
     faults = [f"agency {name}: named {count} times" for name, count in names.items() if count > 1]
+    keywords = Counter(agency.keyword for agency in agencies if agency.keyword)
+    faults += [f"keyword {keyword}: given to {count} agencies" for keyword, count in keywords.items() if count > 1]
     by_identifier = {agency.identifier: agency for agency in agencies}
     for agency in agencies:
         for role in ("parent", "successor"):
@@ -216,7 +256,10 @@ _SHAPES: Mapping[str, type] = {
     "valid_from": date,
     "valid_to": date,
     "address": str,
+    "keyword": str,
+    "legacy": list,
 }
+_LISTS = ("aliases", "legacy")
 
 
 def _misshapen(row: Mapping[str, Any]) -> list[str]:
@@ -230,7 +273,7 @@ def _misshapen(row: Mapping[str, Any]) -> list[str]:
             faults.append(f"{key} must be a {_SHAPES[key].__name__}")
     if isinstance(row.get("level"), str) and row["level"] not in list(AgencyLevel):
         faults.append(f"level must be one of {', '.join(AgencyLevel)}")
-    for key in ("names", "aliases"):
+    for key in ("names", *_LISTS):
         inner = row.get(key, ())
         if isinstance(inner, list | Mapping) and not all(isinstance(each, str) for each in _leaves(inner)):
             faults.append(f"{key} may hold texts only")
@@ -242,6 +285,5 @@ def _leaves(inner: Sequence[Any] | Mapping[str, Any]) -> Iterable[Any]:
 
 
 def _read(row: Mapping[str, Any]) -> Agency:
-    return Agency(
-        **{**row, "level": AgencyLevel(row["level"]), "aliases": tuple(row.get("aliases", ()))},
-    )
+    lists = {key: tuple(row.get(key, ())) for key in _LISTS}
+    return Agency(**{**row, **lists, "level": AgencyLevel(row["level"])})

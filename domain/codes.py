@@ -10,14 +10,27 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from urllib.parse import unquote
 
 from domain import code_forms
+from domain.code_legacy import LegacyPattern, legacy_numbers
 from domain.code_slips import MAX_SERIAL
 from domain.text import bare, fold
+
+__all__ = [
+    "MAX_CANDIDATES",
+    "CodeFamily",
+    "CodeReading",
+    "DossierCode",
+    "LegacyPattern",
+    "WhyNone",
+    "parse_canonical",
+    "read_codes",
+    "read_reference",
+]
 
 EXAMINED_LENGTH = 2_000  # characters of a text that are read; a code cut off by this end is not one
 MAX_CANDIDATES = 4  # more readings than these are no question one can answer with a digit
@@ -44,6 +57,11 @@ class DossierCode:
         return self.text
 
     @property
+    def reference(self) -> str:
+        """The code in one string from which read_reference makes it again: a legacy number with its agency."""
+        return f"{self.agency}{_OF_AGENCY}{self.text}" if self.family is CodeFamily.LEGACY else self.text
+
+    @property
     def is_example(self) -> bool:
         """A serial of zeros only is reserved for examples: nobody's dossier, and never to be given out."""
         return self.family is not CodeFamily.LEGACY and not self.text.rpartition("-")[2].strip("0")
@@ -59,6 +77,7 @@ class WhyNone(enum.StrEnum):
     FUTURE_DATE = "future_date"
     TOO_LONG = "too_long"  # more than eight digits of serial
     TOO_MANY_READINGS = "too_many_readings"
+    WHICH_AGENCY = "which_agency"  # a receipt number of more agencies than one can be asked about
     PROCEDURE_CODE = "procedure_code"  # 1.004946.000.00.00.H51
     PHONE_NUMBER = "phone_number"
 
@@ -82,40 +101,6 @@ class CodeReading:
 
 
 @dataclass(frozen=True, slots=True)
-class LegacyPattern:
-    """An agency's receipt numbers from before the national forms, as a mask.
-
-    `#` is a digit, `#+` one to twelve digits, `@` a letter; anything else stands for itself, and a separator may be
-    typed as any other. Example: `#####/####/#####`.
-
-    Raises:
-        ValueError: the mask fixes fewer than five digits, so that ordinary numbers would be taken for receipts.
-    """
-
-    agency: str
-    mask: str
-    compiled: re.Pattern[str] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.mask.count("#") < _LEAST_LEGACY_DIGITS:
-            raise ValueError(f"the legacy mask {self.mask!r} of {self.agency} fixes fewer than five digits")
-        parts = (_legacy_part(part) for part in _MASK_PART.findall(self.mask.upper()))
-        pattern = re.compile("(?<![0-9A-Z])(?<![0-9][.,/_-])" + "".join(parts) + "(?![0-9A-Z]|[.,/_-][0-9])")
-        object.__setattr__(self, "compiled", pattern)
-
-    def readings(self, match: re.Match[str]) -> Iterator[str]:
-        """The matched number with the mask's own separators; a last part of any length may go on behind a space."""
-        yield self._canonical(match.groups())
-        rest = _BROKEN_OFF.match(match.string, match.end()) if self.mask.endswith("#+") else None
-        if rest and len(last := match[match.lastindex or 0] + rest[1]) <= _LONGEST_PART:
-            yield self._canonical((*match.groups()[:-1], last))
-
-    def _canonical(self, parts: Sequence[str]) -> str:
-        typed = iter(parts)
-        return "".join(next(typed) if part[0] in "#@" else part for part in _MASK_PART.findall(self.mask.upper()))
-
-
-@dataclass(frozen=True, slots=True)
 class _Span:
     """A stretch of the text and the codes it may be."""
 
@@ -124,10 +109,8 @@ class _Span:
     codes: tuple[DossierCode, ...]
 
 
-_LEAST_LEGACY_DIGITS = 5
-_LONGEST_PART = 12
-_BROKEN_OFF = re.compile(r"[ \n]+([0-9]{1,11})(?![0-9A-Z]|[.,/_-][0-9])")
-_MASK_PART = re.compile(r"#\+|#|@|[^#@]")
+_OF_AGENCY = ":"  # in no identifier and in no national code
+_REFERENCE = re.compile(rf"([A-Y]\d{{2}}(?:\.[0-9A-Z]{{1,3}}){{0,6}}){_OF_AGENCY}(.+)", re.ASCII)
 _GAP = r"[ \n.,\-_/+]{1,3}"
 _CANONICAL_OLD = re.compile(r"(\d{3}\.\d{2}\.\d{2}\.[A-Z]\d{2})-(\d{6})-\d{4,8}", re.ASCII)
 _CANONICAL_NEW = re.compile(r"([A-Z]\d{2}(?:\.\d{1,3}){0,6})-(\d{6}|\d{8})-\d{4,8}", re.ASCII)
@@ -137,9 +120,10 @@ _PROCEDURE = re.compile(
 _ANY_DIGIT = re.compile("[0-9]")
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 _SHAPE = re.compile(rf"[A-Z]\d\d(?:{_GAP}\d{{1,3}}){{0,6}}{_GAP}(\d{{8}}|\d{{6}}){_GAP}(\d+)", re.ASCII)
-_PHONE = re.compile(r"(?<![0-9])(?:\+?84|0084|0)[ .-]?[235789](?:[ .-]?\d){8}(?![0-9A-Z])", re.ASCII)
+_PHONE = re.compile(r"(?<![0-9])(?:\+?84|0084|0)[ .-]?(?:[35789]|2\d?)(?:[ .-]?\d){8}(?![0-9A-Z])", re.ASCII)
 _PIECES = re.compile(
-    rf"(?<![0-9A-Z])(?:[A-Z]\d\d(?:\.\d{{1,3}})+|[A-Z]\d\d{_GAP}\d{{6}}|\d{{4,8}}|\d{{6}}{_GAP}\d{{1,8}})(?![0-9A-Z])"
+    rf"(?<![0-9A-Z])(?:(?:\d{{2,3}}\.){{1,3}}[A-Z]\d\d|[A-Z]\d\d(?:\.\d{{1,3}})+|[A-Z]\d\d{_GAP}\d{{6}}|\d{{4,8}}"
+    rf"|\d{{6}}{_GAP}\d{{1,8}})(?![0-9A-Z])"
     r"|(?<![0-9A-Z])[A-Z0-9]{0,12}[A-Z]\d\d\d{4}"
     r"|\A\W*(?:[A-Z]\d\d|\d{3})\W*\Z",
     re.ASCII,
@@ -152,6 +136,14 @@ def parse_canonical(text: str) -> DossierCode | None:
     if match is None:
         match, family = _CANONICAL_OLD.fullmatch(text), CodeFamily.OLD
     return match and DossierCode(text=text, family=family, agency=match[1])
+
+
+def read_reference(reference: str) -> DossierCode | None:
+    """The code of which `reference` is the reference, exactly; for what we stored ourselves."""
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        return parse_canonical(reference)
+    return DossierCode(text=match[2], family=CodeFamily.LEGACY, agency=match[1])
 
 
 def read_codes(text: str, *, today: date, legacy: Sequence[LegacyPattern] = ()) -> CodeReading:
@@ -190,9 +182,9 @@ def _read(clean: str, is_cut: bool, latest: date, legacy: Sequence[LegacyPattern
     spans += _legacy_spans(upper, spans, legacy) if legacy else []
     spans = sorted((span for span in spans if not (is_cut and span.end == len(upper))), key=lambda span: span.start)
     procedure = procedures[0][1] if procedures else ""
-    readable = [span for span in spans if len(span.codes) <= MAX_CANDIDATES]
+    readable = [span for span in spans if 0 < len(span.codes) <= MAX_CANDIDATES]
     if not readable:
-        why = WhyNone.TOO_MANY_READINGS if spans else _why_none(upper, procedure, latest)
+        why = _why_unreadable(spans) if spans else _why_none(upper, procedure, latest)
         return CodeReading(why=why, procedure=procedure, before=clean)
     clear = [span.codes[0] for span in readable if len(span.codes) == 1]
     return CodeReading(
@@ -234,25 +226,23 @@ def _plausible(codes: tuple[DossierCode, ...]) -> tuple[DossierCode, ...]:
 
 
 def _legacy_spans(upper: str, spans: list[_Span], legacy: Sequence[LegacyPattern]) -> list[_Span]:
-    """Receipt numbers outside the codes already found; two agencies with the same number are two readings."""
-    found: dict[tuple[int, int], list[DossierCode]] = {}
-    for pattern in legacy:
-        for match in pattern.compiled.finditer(upper):
-            if all(match.end() <= span.start or span.end <= match.start() for span in spans):
-                found.setdefault(match.span(), []).extend(
-                    DossierCode(text=number, family=CodeFamily.LEGACY, agency=pattern.agency)
-                    for number in pattern.readings(match)
-                )
-    return [_Span(start, end, tuple(dict.fromkeys(codes))) for (start, end), codes in found.items()]
+    """Receipt numbers outside the codes already found; of two agencies with the same number, those named beside it."""
+    taken = [(span.start, span.end) for span in spans]
+    return [
+        _Span(number.start, number.end, tuple(dict.fromkeys(map(_as_legacy, number.readings))))
+        for number in legacy_numbers(upper, taken, legacy)
+    ]
 
 
-def _legacy_part(part: str) -> str:
-    """One sign of a mask as a bounded expression; captured if it is not fixed."""
-    if part == "#+":
-        return rf"([0-9]{{1,{_LONGEST_PART}}})"
-    if part in "#@":
-        return r"([0-9])" if part == "#" else r"([A-Z])"
-    return _GAP if re.fullmatch(_GAP, part) else re.escape(part)
+def _as_legacy(reading: tuple[str, str]) -> DossierCode:
+    agency, text = reading
+    return DossierCode(text=text, family=CodeFamily.LEGACY, agency=agency)
+
+
+def _why_unreadable(spans: list[_Span]) -> WhyNone:
+    """What is not clear where every code has too many readings, or no agency of those named."""
+    is_legacy = all(code.family is CodeFamily.LEGACY for span in spans for code in span.codes)
+    return WhyNone.WHICH_AGENCY if is_legacy else WhyNone.TOO_MANY_READINGS
 
 
 def _between(clean: str, spans: list[_Span]) -> str:

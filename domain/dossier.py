@@ -55,7 +55,12 @@ class Dossier:
 
     `status` is None where the source's own state has no row in its map: answered "in process, ask the agency" and
     raised as `status_unmapped`, never passed through. `due_on` is a day in Asia/Ho_Chi_Minh.
-    `agency` is the identifier of who holds it (domain.agencies); `source` the name of the one-stop system.
+    `agency` is the identifier of who holds it and works on it (domain.agencies); `receiving_agency` and
+    `returning_agency` are where it was handed in and where its result is fetched, empty where that is the same or not
+    said. `source` is the name of the one-stop system.
+
+    `procedure` is a code and `procedure_name` its name; `missing` says which papers are wanted, `fee` what is to be
+    paid, as the source says it. `proofs` are seals (domain.proof): whoever makes one of them may know the rest.
     """
 
     code: DossierCode
@@ -69,6 +74,12 @@ class Dossier:
     changed_at: datetime | None = None
     unit: str = ""
     procedure: str = ""
+    procedure_name: str = ""
+    missing: str = ""
+    fee: str = ""
+    receiving_agency: str = ""
+    returning_agency: str = ""
+    proofs: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for name in ("received_at", "finished_at", "returned_at", "changed_at"):

@@ -28,6 +28,8 @@ class Kind(enum.StrEnum):
     KHMER = "khmer"
     ACCENTS_ON = "accents_on"
     ACCENTS_OFF = "accents_off"
+    SECRET = "secret"  # behind it stands the receipt's secret  # noqa: S105 - the name of a kind
+    LAST_FOUR = "last_four"  # behind it stand the last digits of a telephone number
     FEEDBACK = "feedback"
     HELP = "help"
     GREETING = "greeting"
@@ -41,6 +43,7 @@ class Phrase(NamedTuple):
     kind: Kind | None
     spelled: tuple[str, ...]  # lower case, accents kept
     end: int  # where it ends in the text
+    start: int = 0
 
 
 _WORD = re.compile(r"[^\s!-/:-@\[-`{-~\u00a1\u00bf\u00ab\u00bb\u2018-\u201f\u17d4-\u17d6]+")
@@ -90,9 +93,14 @@ class Grammar:
         place = 0
         while place < len(words):
             kind, last = self._at(spelled, plain, place)
-            found.append(Phrase(kind, tuple(spelled[place:last]), words[last - 1].end()))
+            found.append(Phrase(kind, tuple(spelled[place:last]), words[last - 1].end(), words[place].start()))
             place = last
         return found
+
+    def meaning(self, word: str) -> Kind | None:
+        """What one word means by itself, in any case."""
+        spelled = (fold(word).lower(),)
+        return self.exact.get(spelled) or self.alone.get(spelled) or self.loose.get((bare(spelled[0]),))
 
     def _at(self, spelled: Sequence[str], plain: Sequence[str], place: int) -> tuple[Kind | None, int]:
         """What the words from `place` on mean, and where the phrase ends."""

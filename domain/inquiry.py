@@ -10,17 +10,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 
 from domain.codes import CodeReading, DossierCode, LegacyPattern, WhyNone, read_codes
 from domain.grammar import Grammar, Kind, Phrase
-from domain.text import fold, safe_text
+from domain.proof import Proof
+from domain.text import bare, fold, safe_text
+from domain.typed_proof import typed_proofs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUp:
-    """Where is my dossier? `codes` are distinct, in the order typed, never empty."""
+    """Where is my dossier? `codes` are distinct, in the order typed, never empty.
+
+    `proof`: what was typed behind the code to know more of it (`MK <secret>`, `SDT <last four digits>`); it belongs to
+    the first code.
+    """
 
     codes: tuple[DossierCode, ...]
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +136,11 @@ Inquiry = (
 FEEDBACK_LENGTH = 1_000
 PROCEDURE_LENGTH = 200
 _LONGEST_CHOICE = 2  # digits
+_PROOFS_TRIED = 3
 _PUNCTUATION = " \n:.,;-"  # between a keyword and what belongs to it
 
 _SOFT = frozenset({Kind.GREETING, Kind.THANKS, Kind.FILLER})
-_BESIDE_A_CODE = _SOFT | {Kind.LOOK_UP}
+_BESIDE_A_CODE = _SOFT | {Kind.LOOK_UP, Kind.SECRET, Kind.LAST_FOUR}
 # What a keyword does to the codes typed with it. Stopping is never extended to what was not named.
 _WISHES = {
     Kind.FOLLOW: "follow",
@@ -165,9 +174,18 @@ def read_inquiry(text: str, grammar: Grammar, *, today: date, legacy: Sequence[L
     lead = _first_hard(before)
     if lead is not None and lead.kind is Kind.FEEDBACK:
         return _feedback(text, grammar)
+    for typed in islice(typed_proofs(text, grammar), _PROOFS_TRIED):
+        beside = read_codes(typed.rest, today=today, legacy=legacy)
+        if beside.why is None and len(beside.codes) >= len(reading.codes):  # fewer: a code was taken for the proof
+            return _about_codes(beside, grammar, _keywords(legacy), proof=typed.proof)
     if reading.why is None:
-        return _about_codes(reading, before, grammar)
+        return _about_codes(reading, grammar, _keywords(legacy))
     return _without_code(reading, before, grammar)
+
+
+def _keywords(legacy: Sequence[LegacyPattern]) -> frozenset[str]:
+    """The agencies' keywords: beside a code they change nothing."""
+    return frozenset(bare(pattern.keyword) for pattern in legacy if pattern.keyword)
 
 
 def _first_hard(phrases: Sequence[Phrase]) -> Phrase | None:
@@ -183,8 +201,14 @@ def _feedback(text: str, grammar: Grammar) -> Inquiry:
     return Feedback(text=words)
 
 
-def _about_codes(reading: CodeReading, before: Sequence[Phrase], grammar: Grammar) -> Inquiry:
-    wish = _wish(before, grammar.phrases(reading.after), grammar)
+def _about_codes(
+    reading: CodeReading, grammar: Grammar, keywords: frozenset[str], *, proof: Proof | None = None
+) -> Inquiry:
+    before, after = (
+        [phrase for phrase in grammar.phrases(words) if phrase.kind or bare(phrase.spelled[0]) not in keywords]
+        for words in (reading.before, reading.after)
+    )
+    wish = _wish(before, after, grammar)
     if reading.candidates:
         return AskBack(candidates=reading.candidates, wish=wish)
     if not reading.codes:
@@ -193,7 +217,7 @@ def _about_codes(reading: CodeReading, before: Sequence[Phrase], grammar: Gramma
         return Follow(codes=reading.codes)
     if wish == "unfollow":
         return Unfollow(codes=reading.codes)
-    return LookUp(codes=reading.codes)
+    return LookUp(codes=reading.codes, proof=proof)
 
 
 def _wish(before: Sequence[Phrase], after: Sequence[Phrase], grammar: Grammar) -> str:

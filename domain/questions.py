@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 from domain.answers import DossierAnswer, Outcome
 from domain.message import Address
+from domain.proof import Proof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What was typed, and by whom as far as the channel knows (an IP address)."""
+    """What was typed, and by whom as far as the channel knows (an IP address); `proof` opens more of the dossier."""
 
     text: str
     asker: Address
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +23,12 @@ class QuestionAnswer:
     """What may be told.
 
     `outcome` is that of `answer`, or UNREADABLE (with the reason, one of the names of domain.codes.WhyNone, or
-    "ambiguous" with the `candidates` to choose among) or REFUSED (a budget is spent).
+    "ambiguous" with the `candidates` to choose among) or REFUSED (a budget is spent). `proved`: the asker's proof was
+    right, so that `answer` holds what the code alone does not open.
     """
 
     outcome: Outcome
     answer: DossierAnswer | None = None
     reason: str = ""
     candidates: tuple[str, ...] = ()
+    proved: bool = False

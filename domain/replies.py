@@ -1,12 +1,13 @@
 """Outcome -> text: in the reader's language, with or without accents, no longer than the channel carries.
 
 The texts and the agencies are passed in; what "fits" is asked of the channel's own counter. Order of trying: with
-accents where wanted, without accents, without accents and its tails dropped one by one. Nothing is ever cut.
+accents where wanted, without accents, without accents and what goes beyond the public tier dropped one by one, the least
+urgent first, then the tails. Nothing is ever cut but an outside system's own words, at a word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -14,15 +15,27 @@ from domain.agencies import Agencies, Agency
 from domain.answers import DossierAnswer, Outcome
 from domain.calendar import local_day
 from domain.catalogue import Catalogue, Template
-from domain.codes import DossierCode
+from domain.codes import CodeFamily, DossierCode
 from domain.dossier import Dossier, DossierStatus
 from domain.gsm import force_gsm7
 from domain.message import require_aware
-from domain.reply_keys import PLACEHOLDERS, STATE_KEYS, UNREADABLE_KEYS, WHICH_KEYS
+from domain.procedure import Procedure, shortened, told_apart, told_in
+from domain.reply_keys import (
+    EXTRA_KEYS,
+    PLACEHOLDERS,
+    STATE_KEYS,
+    UNREADABLE_KEYS,
+    WHICH_AGENCY_KEYS,
+    WHICH_KEYS,
+    WHICH_PROCEDURE_KEYS,
+)
 from domain.text import safe_text, unaccent
 
 CODES_PER_REPLY = 2  # more would not be read on a small screen
-VALUE_MAX = 64  # characters of one value; the longest code has 45
+VALUE_MAX = 120  # characters of one value; the longest code has 45
+PROCEDURE_NAME_MAX = 60  # four of them and the question fit two segments without accents
+PROCEDURE_FACT_MAX = 44  # of its time, fee and place, for the same reason
+DETAIL_MAX = 60  # of a dossier's fee, procedure and unit; with the papers that are missing they fill two segments
 
 _WITH_DUE_DATE = frozenset({DossierStatus.ACCEPTED, DossierStatus.IN_PROCESS})
 # An apology for lateness only where the agency has the next step; elsewhere what the citizen must do comes first, and
@@ -62,10 +75,17 @@ class _Said:
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """One text to be said, not yet written: its keys one behind the other, and the values for them."""
+    """One text to be said, not yet written: its keys one behind the other, and the values for them. `extras` are the
+    keys that may follow, the most urgent first.
+    """
 
     keys: tuple[str, ...]
     params: Mapping[str, object]
+    extras: tuple[str, ...] = ()
+
+    def extended(self, extras: int) -> _Sentence:
+        """The same with so many extras said."""
+        return _Sentence((*self.keys, *self.extras[:extras]), self.params)
 
 
 class ReplyWriter:
@@ -123,10 +143,39 @@ class ReplyWriter:
         return self.say(UNREADABLE_KEYS.get(reason, "unreadable"), voice)
 
     def ask_back(self, codes: Sequence[DossierCode | str], voice: Voice) -> str:
-        """Which of these do you mean? Two to four; of more we ask for the whole code again."""
+        """Which of these do you mean? Two to four; of more we ask for the whole code again. Where it is one receipt
+        number of several agencies, their short names are told apart.
+        """
+        legacy = [code for code in codes if isinstance(code, DossierCode) and code.family is CodeFamily.LEGACY]
+        if len(legacy) == len(codes) and len({code.text for code in legacy}) == 1:
+            key = WHICH_AGENCY_KEYS.get(len(codes), "which_agency")
+            return self.say(key, voice, code=legacy[0], **_numbered("agency", map(self._named, legacy)))
         key = WHICH_KEYS.get(len(codes), "too_many_readings")
-        named = {f"code{number}" if number > 1 else "code": code for number, code in enumerate(codes, start=1)}
-        return self.say(key, voice, **named)
+        return self.say(key, voice, **_numbered("code", codes))
+
+    def procedure(self, procedure: Procedure, voice: Voice) -> str:
+        """What one procedure takes: name, time, fee, place; long ones are cut at a word."""
+        facts = {"fee": procedure.fee, "where": procedure.where, "days_note": procedure.days_note}
+        return self.say(
+            "procedure_found_noted" if procedure.days is None else "procedure_found",
+            voice,
+            procedure=shortened(told_in(voice.language, procedure.names), PROCEDURE_NAME_MAX),
+            days=procedure.days,
+            **{name: shortened(told_in(voice.language, texts), PROCEDURE_FACT_MAX) for name, texts in facts.items()},
+        )
+
+    def which_procedure(self, procedures: Sequence[Procedure], voice: Voice) -> str:
+        """Which of these do you mean? Two to four, numbered in their order.
+
+        Raises:
+            KeyError: there are fewer, or more.
+        """
+        names = told_apart([told_in(voice.language, each.names) for each in procedures], PROCEDURE_NAME_MAX)
+        return self.say(WHICH_PROCEDURE_KEYS[len(procedures)], voice, **_numbered("procedure", names))
+
+    def _named(self, code: DossierCode) -> str:
+        agency = self._agencies.for_code(code)
+        return agency.short_name if agency is not None else code.agency
 
     def _about(self, answer: DossierAnswer, voice: Voice) -> _Sentence:
         agency = self._agency(answer, voice.today)
@@ -140,8 +189,10 @@ class ReplyWriter:
         }
         if dossier is not None:
             params |= {"due_on": dossier.due_on, "state": _Said(f"state.{STATE_KEYS[dossier.status]}")}
+        extras = {} if dossier is None else _extras(dossier)
         aged = answer.as_of is not None and voice.now - answer.as_of > self._stale_after
-        return _Sentence((key, "data_time") if aged and answer.outcome is Outcome.FOUND else (key,), params)
+        keys = (key, "data_time") if aged and answer.outcome is Outcome.FOUND else (key,)
+        return _Sentence(keys, params | extras, tuple(EXTRA_KEYS[name] for name in extras))
 
     def _key(self, answer: DossierAnswer, agency: Agency, today: date) -> str:
         """Which text tells this answer."""
@@ -153,7 +204,7 @@ class ReplyWriter:
         if answer.outcome is Outcome.NOT_FOUND:
             before = self._agencies.for_code(answer.code)
             return "not_found" if before in (None, agency) or agency is self._agencies.default else "agency_changed"
-        return "budget_spent" if answer.outcome is Outcome.REFUSED else "unreadable"
+        return "proof_needed" if answer.outcome is Outcome.REFUSED else "unreadable"
 
     def _agency(self, answer: DossierAnswer, today: date) -> Agency:
         """Whom to call: who holds the dossier; without one, whoever answers for the typed code; else the help desk."""
@@ -167,8 +218,13 @@ class ReplyWriter:
 
     def _fitting(self, sentences: Sequence[_Sentence], voice: Voice) -> str:
         """The fullest writing that fits, else the shortest."""
+        extras = max(len(sentence.extras) for sentence in sentences)
         if voice.accents:
-            text, _ = self._write(sentences, voice.language, accents=True, drop=0)
+            text, _ = self._write(_extended(sentences, extras), voice.language, accents=True, drop=0)
+            if voice.fits(text):
+                return text
+        for kept in range(extras, 0, -1):
+            text, _ = self._write(_extended(sentences, kept), voice.language, accents=False, drop=0)
             if voice.fits(text):
                 return text
         drop, tails = 0, 0
@@ -207,6 +263,26 @@ class ReplyWriter:
             return self._catalogue.day(language, value, accents=accents)
         text = safe_text(str(value), VALUE_MAX)
         return text if accents else force_gsm7(unaccent(text))[0]
+
+
+def _numbered(name: str, values: Iterable[object]) -> dict[str, object]:
+    """The values under the names that a text gives them: code, code2, code3."""
+    return {f"{name}{number}" if number > 1 else name: value for number, value in enumerate(values, start=1)}
+
+
+def _extras(dossier: Dossier) -> dict[str, str]:
+    """What a proved asker is told besides: placeholder -> value. What the citizen must do comes first."""
+    said = {
+        "missing": shortened(dossier.missing, VALUE_MAX),
+        "fee": shortened(dossier.fee, DETAIL_MAX),
+        "procedure": shortened(dossier.procedure_name or dossier.procedure, DETAIL_MAX),
+        "unit": shortened(dossier.unit, DETAIL_MAX),
+    }
+    return {name: said[name] for name in EXTRA_KEYS if said[name]}
+
+
+def _extended(sentences: Sequence[_Sentence], extras: int) -> list[_Sentence]:
+    return [sentence.extended(extras) for sentence in sentences]
 
 
 def _key_of_found(dossier: Dossier, today: date) -> str:

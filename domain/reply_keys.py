@@ -10,6 +10,7 @@ from domain.dossier import DossierStatus
 _ABOUT = frozenset({"code", "agency", "phone"})
 _DATED = _ABOUT | {"due_on"}
 _HELPED = frozenset({"phone"})
+_PROCEDURE = _HELPED | {"procedure", "fee", "where"}
 _NOTHING: frozenset[str] = frozenset()
 
 # Which texts are said, and what each may mention. A text file that lacks one, adds one or asks for more is refused.
@@ -33,7 +34,12 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "source_down": _ABOUT,
     "source_down_in_process": _DATED | {"as_of"},
     "source_down_known": _ABOUT | {"as_of", "state"},
+    "proof_needed": _ABOUT,
     "data_time": frozenset({"as_of"}),
+    "proved_missing": frozenset({"missing"}),
+    "proved_fee": frozenset({"fee"}),
+    "proved_procedure": frozenset({"procedure"}),
+    "proved_unit": frozenset({"unit"}),
     "rest_separately": _NOTHING,
     "help": _HELPED,
     "not_yet": _HELPED,
@@ -48,6 +54,10 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "which_of_two": _HELPED | {"code", "code2"},
     "which_of_three": _HELPED | {"code", "code2", "code3"},
     "which_of_four": _HELPED | {"code", "code2", "code3", "code4"},
+    "which_agency_of_two": frozenset({"code", "agency", "agency2"}),
+    "which_agency_of_three": frozenset({"code", "agency", "agency2", "agency3"}),
+    "which_agency_of_four": frozenset({"agency", "agency2", "agency3", "agency4"}),
+    "which_agency": _HELPED,
     "too_many_readings": _HELPED,
     "choice_expired": _HELPED,
     "budget_spent": _HELPED,
@@ -62,7 +72,20 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "resume": _HELPED | {"as_of"},
     "follow": _HELPED | {"code"},
     "unfollow": _HELPED | {"code"},
-    "procedure_found": _HELPED | {"procedure", "agency", "days"},
+    "procedure_found": _PROCEDURE | {"days"},
+    "procedure_found_noted": _PROCEDURE | {"days_note"},
+    "procedure_not_found": _HELPED,
+    "which_procedure_of_two": _HELPED | {"procedure", "procedure2"},
+    "which_procedure_of_three": _HELPED | {"procedure", "procedure2", "procedure3"},
+    "which_procedure_of_four": frozenset({"procedure", "procedure2", "procedure3", "procedure4"}),
+}
+
+# What may be told of a dossier beyond its state -> the text that is added; what the citizen must do comes first.
+EXTRA_KEYS: Mapping[str, str] = {
+    "missing": "proved_missing",
+    "fee": "proved_fee",
+    "procedure": "proved_procedure",
+    "unit": "proved_unit",
 }
 
 UNMAPPED = "unmapped"
@@ -77,9 +100,23 @@ UNREADABLE_KEYS: Mapping[str, str] = {
     WhyNone.FUTURE_DATE: "bad_date",
     WhyNone.TOO_LONG: "unreadable",
     WhyNone.TOO_MANY_READINGS: "too_many_readings",
+    WhyNone.WHICH_AGENCY: "which_agency",
     WhyNone.PROCEDURE_CODE: "procedure_code",
     WhyNone.PHONE_NUMBER: "phone_number",
 }
 
 # How many readings a code has -> the question back. More than four are not asked about.
 WHICH_KEYS: Mapping[int, str] = {2: "which_of_two", 3: "which_of_three", 4: "which_of_four"}
+
+# How many procedures somebody may mean -> the question back.
+WHICH_PROCEDURE_KEYS: Mapping[int, str] = {
+    2: "which_procedure_of_two",
+    3: "which_procedure_of_three",
+    4: "which_procedure_of_four",
+}
+# The same, of one receipt number that several agencies may have given.
+WHICH_AGENCY_KEYS: Mapping[int, str] = {
+    2: "which_agency_of_two",
+    3: "which_agency_of_three",
+    4: "which_agency_of_four",
+}

@@ -31,6 +31,7 @@ _UPPER_BARE = {code: base.upper() for code, base in _LETTERS.items()} | {
 _ONE_SIGN = (
     dict.fromkeys(_DASHES, "-")
     | {zero + digit: str(digit) for zero in _ZEROS for digit in range(10)}
+    | dict.fromkeys((*range(0xFE00, 0xFE10), 0x20E3), "")  # how a sign is drawn: a digit on a key is that digit
     | {0xB7: ".", 0x2022: "-", 0x2027: ".", 0x3002: ".", 0x3001: ",", 0x2044: "/", 0x2215: "/"}
 )
 _PLAIN_PUNCTUATION = (

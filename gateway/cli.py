@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from pydantic import BaseModel, SecretStr
-from rich.console import Console
-from rich.table import Table
 
 from domain.errors import GatewayError, SettingsError
-from gateway.configuration import CONFIG_VARIABLE, load_settings
+from gateway.configuration import load_settings
 from gateway.docs import write_docs
 from gateway.exit_codes import ExitCode, exit_code_for
 from gateway.logs import configure_logs
 from gateway.loop import run
 from gateway.roles import Duties, RolesFault, choose
 from gateway.settings import Settings
+from gateway.source_command import source
 from gateway.standing import Standing
+from gateway.terminal import config_option, print_table, without_secret
 from gateway.version import installed_version
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-MASK = "***"
-PAPER_WIDTH = 200  # columns of a table that nobody's terminal bounds
-
-config_option = click.option(
-    "--config",
-    "-c",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar=CONFIG_VARIABLE,
-    help="Your TOML file; it wins over the defaults, TRACUU_<SECTION>__<KEY> variables win over it.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -74,6 +61,9 @@ def _duties(settings: Settings, roles: str | None, accounts: Sequence[str]) -> D
         raise click.ClickException(str(fault)) from fault
 
 
+cli.add_command(source)
+
+
 @cli.command()
 @config_option
 def migrate(config: Path | None) -> None:
@@ -101,7 +91,7 @@ def check_config(config: Path | None, *, connect: bool) -> None:
         findings = run(_bootstrap().check(settings))
         tried = [(each.name, "ok" if each.health.ok else "WRONG", each.health.detail) for each in findings]
         click.echo()
-        _print_table(("tried", "", "found"), tried)
+        print_table(("tried", "", "found"), tried)
         if not all(each.health.ok for each in findings):
             sys.exit(ExitCode.FAILED)
 
@@ -123,22 +113,11 @@ def status(config: Path | None, *, as_json: bool) -> None:
 def _print_standing(told: Standing) -> None:
     for heads, rows, nothing in told.tables():
         if rows:
-            _print_table(heads, rows)
+            print_table(heads, rows)
         else:
             click.echo(nothing)
         click.echo()
     click.echo(told.oldest_line())
-
-
-def _print_table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
-    """As wide as the terminal, or as paper; nothing is cut off."""
-    table = Table(box=None, pad_edge=False)
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else PAPER_WIDTH
-    Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False).print(table)
 
 
 @cli.command()
@@ -199,13 +178,6 @@ def _shown(key: str, value: object) -> Iterator[tuple[str, str]]:
         yield key, ", ".join(str(item) for item in value)
     else:
         yield key, "" if value is None else str(value)
-
-
-def without_secret(secret: str) -> str:
-    """Of an address, where it leads; of anything else, nothing."""
-    if "://" not in secret:
-        return MASK
-    return re.sub(r"(?<=://).*@", f"{MASK}@", secret.partition("?")[0])
 
 
 def _bootstrap() -> ModuleType:

@@ -127,7 +127,7 @@ def _as_toml(value: Any) -> str:  # noqa: ANN401  # whatever a setting holds
 
 def _commands(command: click.Group) -> Iterator[str]:
     yield "The command is `tracuu`; from a checkout that is not installed, `.venv/bin/python -m gateway` is the same."
-    for name, sub in sorted(command.commands.items()):
+    for name, sub in _listed(command):
         yield from ("", f"## tracuu {name}", "", inspect.cleandoc(sub.help or ""), "")
         yield from _table(
             ("option", "variable", "meaning"), [_option(p) for p in sub.params if isinstance(p, click.Option)]
@@ -138,6 +138,14 @@ def _commands(command: click.Group) -> Iterator[str]:
     yield from _table(("role", "what it does"), [(f"`{role}`", meaning) for role, meaning in ROLES.items()])
     yield from ("", "## Exit codes", "")
     yield from _table(("code", "meaning"), [(str(int(code)), meaning) for code, meaning in MEANINGS.items()])
+
+
+def _listed(group: click.Group, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Every command with its whole name, those of a group behind it."""
+    for name, command in sorted(group.commands.items()):
+        yield f"{before}{name}", command
+        if isinstance(command, click.Group):
+            yield from _listed(command, f"{before}{name} ")
 
 
 def _option(option: click.Option) -> tuple[str, str, str]:

@@ -45,6 +45,9 @@ COUNTED = (
     Figure("redelivered", ("channel",), "Messages we had already: acknowledged, not answered twice."),
     Figure("answers", ("channel", "inquiry", "outcome"), "Messages answered, by what was asked and how it ended."),
     Figure("muted", ("channel",), "Messages a guard left without a reply."),
+    Figure(
+        "guards", ("event",), "Alarm: prefix_walked, somebody walks through codes; ceiling_reached, an hour's replies."
+    ),
     Figure("answer_seconds", ("channel",), "From arrival to the commit of the decision.", ANSWER_SECONDS),
     Figure("questions", ("outcome",), "Questions asked over HTTP GET, by how they ended."),
     Figure("sent", ("channel", "account", "status"), "Messages handed to a channel, by what became of it."),
@@ -115,6 +118,7 @@ class Metrics:
         bound = {figure.name: _Bound(_made(figure, self.registry)) for figure in COUNTED}
         self._inbound, self._refused, self._redelivered = bound["inbound"], bound["refused"], bound["redelivered"]
         self._answers, self._muted, self._answer_seconds = bound["answers"], bound["muted"], bound["answer_seconds"]
+        self._guards = bound["guards"]
         self._questions, self._sent, self._lookups = bound["questions"], bound["sent"], bound["lookups"]
         self._source_read_seconds, self._status_unmapped = bound["source_read_seconds"], bound["status_unmapped"]
         self._commit_seconds, self._batch_size = bound["journal_commit_seconds"](), bound["journal_batch_size"]()
@@ -140,6 +144,10 @@ class Metrics:
     def question(self, outcome: str, count: int = 1) -> None:
         """A question asked over HTTP GET, which is counted and not journalled."""
         self._questions(outcome).inc(count)
+
+    def guard(self, event: str) -> None:
+        """The `count` of conversation.guards."""
+        self._guards(event).inc()
 
     def sent(self, channel: str, account: str, results: Sequence[SendResult]) -> None:
         for status, count in Tally(result.status.value for result in results).items():

@@ -2,18 +2,29 @@
 
 A read leaves at the end of the loop turn in which it was asked for, as long as fewer than `in_flight` are under way;
 otherwise the keys wait and leave together when one lands. No timer: an idle batcher adds one loop turn, a busy one
-never makes a read smaller than it has to be.
+never makes a read smaller than it has to be. What a read knows early it may hand out early: nobody waits for the rest.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+def at_once(
+    read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]],
+) -> Callable[[Sequence[K]], AsyncIterator[Mapping[K, V]]]:
+    """The read of a Batcher, of one that knows everything at the same time."""
+
+    async def parts(keys: Sequence[K]) -> AsyncIterator[Mapping[K, V]]:
+        yield await read(keys)
+
+    return parts
 
 
 class _Asker(Generic[K, V]):
@@ -26,9 +37,12 @@ class _Asker(Generic[K, V]):
         self.missing = missing
         self.values: dict[K, V] = {}
 
-    def land(self, key: K, values: Mapping[K, V]) -> None:
-        if key in values:
-            self.values[key] = values[key]
+    def land(self, key: K, value: V) -> None:
+        self.values[key] = value
+        self.go_without()
+
+    def go_without(self) -> None:
+        """One key less to wait for."""
         self.missing -= 1
         if not self.missing and not self.future.done():
             self.future.set_result(None)
@@ -39,16 +53,18 @@ class _Asker(Generic[K, V]):
 
 
 class Batcher(Generic[K, V]):
-    """Collects keys and reads them with `read`, which answers for the keys it knows.
+    """Collects keys and reads them with `read`, which answers for the keys it knows, in one part or in several.
 
     One flight per key: whoever asks for a key that is already on its way joins that flight. A flight belongs to nobody,
     so an asker who is cancelled takes nothing away from the others.
     """
 
     def __init__(
-        self, read: Callable[[Sequence[K]], Awaitable[Mapping[K, V]]], *, in_flight: int = 2, largest: int = 200
+        self, read: Callable[[Sequence[K]], AsyncIterator[Mapping[K, V]]], *, in_flight: int = 2, largest: int = 200
     ) -> None:
-        """At most `in_flight` reads at a time, of at most `largest` keys each."""
+        """At most `in_flight` reads at a time, of at most `largest` keys each. A key is answered with the first part
+        that holds it, and as unknown when the read ends without.
+        """
         if in_flight < 1 or largest < 1:
             raise ValueError("in_flight and largest are at least 1")
         self._read = read
@@ -89,11 +105,12 @@ class Batcher(Generic[K, V]):
         self.forget(list(self._askers))
 
     async def close(self) -> None:
-        """Cancel the reads under way, and with them their askers."""
-        flights = list(self._flights)
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        """Cancel the reads under way, and with them their askers; what waits leaves behind them and is cancelled too."""
+        while self._flights:
+            flights = list(self._flights)
+            for flight in flights:
+                flight.cancel()
+            await asyncio.gather(*flights, return_exceptions=True)
 
     def _join(self, key: K, asker: _Asker[K, V]) -> None:
         askers = self._askers.get(key)
@@ -118,25 +135,31 @@ class Batcher(Generic[K, V]):
 
     async def _fly(self, batch: dict[K, list[_Asker[K, V]]]) -> None:
         try:
-            values = await self._read(list(batch))
+            async for values in self._read(list(batch)):
+                for key, value in values.items():
+                    for asker in self._close(batch, key):
+                        asker.land(key, value)
         except asyncio.CancelledError:
-            for _, asker in self._arrivals(batch):
+            for asker in self._rest(batch):
                 asker.future.cancel()
             raise
         except Exception as failure:  # noqa: BLE001 - it is raised again where the keys were asked for
-            for _, asker in self._arrivals(batch):
+            for asker in self._rest(batch):
                 asker.fail(failure)
         else:
-            for key, asker in self._arrivals(batch):
-                asker.land(key, values)
+            for asker in self._rest(batch):
+                asker.go_without()
 
-    def _arrivals(self, batch: dict[K, list[_Asker[K, V]]]) -> Iterable[tuple[K, _Asker[K, V]]]:
-        """Close the flight's keys to joiners, then name everybody who waits for them."""
-        for key, askers in batch.items():
-            if self._askers.get(key) is askers:
-                del self._askers[key]
-            for asker in askers:
-                yield key, asker
+    def _rest(self, batch: dict[K, list[_Asker[K, V]]]) -> list[_Asker[K, V]]:
+        """Everybody who still waits for a key of the flight; nobody joins it any more."""
+        return [asker for key in list(batch) for asker in self._close(batch, key)]
+
+    def _close(self, batch: dict[K, list[_Asker[K, V]]], key: K) -> list[_Asker[K, V]]:
+        """Everybody who waits for the key."""
+        askers = batch.pop(key, [])
+        if self._askers.get(key) is askers:
+            del self._askers[key]
+        return askers
 
     def _landed(self, flight: asyncio.Task[None]) -> None:
         self._flights.discard(flight)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from domain.codes import DossierCode
-from lookup.batching import Batcher
+from lookup.batching import Batcher, at_once
 from lookup.ports import CachedAnswer, StatusCache
 
 
@@ -21,7 +21,7 @@ class TwoLevelCache:
         self._first = first
         self._second = second
         self._clock = clock
-        self._far: Batcher[DossierCode, CachedAnswer] = Batcher(second.get)
+        self._far: Batcher[DossierCode, CachedAnswer] = Batcher(at_once(second.get))
         self._cleared = 0  # times
 
     async def get(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, CachedAnswer]:

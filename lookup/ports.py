@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -40,7 +40,9 @@ class CachedAnswer:
 
 
 class DossierSource(Protocol):
-    """One one-stop system, read-only."""
+    """One one-stop system, read-only. Its dossiers carry the seals of what proves a right to know more (domain.proof),
+    where the mapping names such columns and a key was given.
+    """
 
     @property
     def name(self) -> str: ...
@@ -57,6 +59,59 @@ class DossierSource(Protocol):
     async def check(self) -> str:
         """One line for /readyz; raises SourceError when it cannot be read."""
         ...
+
+    async def inspect(self) -> SourceReport:
+        """What an operator wants to know before trusting a mapping: `tracuu source check`. Reads little, changes
+        nothing; what could not be found out is a warning of the report.
+
+        Raises:
+            SourceUnavailable: it did not answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close its connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedField:
+    """One of our words with where the source keeps it; `kind` is the source's own type, `trouble` what is wrong with
+    it, `note` what is worth knowing.
+    """
+
+    ours: str
+    theirs: str
+    kind: str = ""
+    trouble: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedState:
+    """A state met in the source; `meaning` None: the mapping does not know it. `rows` None: not counted."""
+
+    theirs: str
+    meaning: int | None
+    rows: int | None = None
+    assumed: bool = False  # the mapping's author guessed what it means
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceReport:
+    """What a source holds, as its mapping reads it. `samples` are a few dossiers with everything personal masked: our
+    word -> text. `place` is the table or the path, `system` what answered ("PostgreSQL 15.3"). `agencies` are those met,
+    with how many rows each.
+    """
+
+    source: str
+    system: str
+    place: str
+    fields: Sequence[ReportedField] = ()
+    states: Sequence[ReportedState] = ()
+    samples: Sequence[Mapping[str, str]] = ()
+    agencies: Mapping[str, int] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 class StatusCache(Protocol):

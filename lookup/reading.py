@@ -1,9 +1,11 @@
-"""One one-stop system as the look-up asks it: never more reads at once than it can bear, a time limit, the retries."""
+"""One one-stop system as the look-up asks it: many askers in few reads, a time limit, the retries, the breaker."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -11,45 +13,88 @@ import structlog
 from domain.codes import DossierCode
 from domain.dossier import Dossier
 from domain.errors import SourceError, SourceMisread, SourceUnavailable
+from lookup.batching import Batcher, at_once
+from lookup.breaker import Breaker
+from lookup.limits import SourceLimits
 from lookup.ports import DossierSource
-from lookup.retry import RetryPolicy, call_with_retries
+from lookup.retry import call_with_retries
 
 log = structlog.get_logger()
 
 
-class SourceReader:
-    """Reads one source. An outage is logged when it begins and when it ends, and counted each time.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a source said of one code, None if it does not know it; `as_of`: not earlier than what it told."""
 
-    `count(event, source)` is told "answered", "unavailable" or "misread" for every read.
+    dossier: Dossier | None
+    as_of: datetime
+
+
+class SourceReader:
+    """Reads one source, over all routes never more at once than its limits allow. An outage is logged when it begins and
+    when it ends, and counted each time.
+
+    `count(event, source)` is told "answered", "unavailable" or "misread" for every read, and "skipped" for one that the
+    breaker did not let pass; `timed(source, seconds)` how long every attempt took.
     """
 
     def __init__(
         self,
         source: DossierSource,
         *,
-        in_flight: int,
-        time_limit: float,
-        retry: RetryPolicy,
+        limits: SourceLimits,
+        largest: int,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
         count: Callable[[str, str], None],
+        timed: Callable[[str, float], None],
     ) -> None:
-        """`time_limit` is for one attempt, in seconds."""
+        """`largest`: codes in one read."""
         self._source = source
-        self._slots = asyncio.Semaphore(in_flight)
-        self._time_limit = time_limit
-        self._retry = retry
+        self._limits = limits
+        self._clock = clock
+        self._monotonic = monotonic
         self._count = count
+        self._timed = timed
+        self._breaker = Breaker(
+            source.name, failures=limits.breaker_failures, pause=limits.breaker_pause, monotonic=monotonic
+        )
+        self._batcher: Batcher[DossierCode, Heard] = Batcher(
+            at_once(self._read), in_flight=limits.in_flight, largest=largest
+        )
         self._trouble = ""  # what was last said of it in the log; empty: it answers
 
-    async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Dossier]:
-        """What the source knows of these.
+    async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Heard]:
+        """What the source says of each of these.
 
         Raises:
-            SourceUnavailable: it did not answer within the limits.
+            SourceUnavailable: it did not answer within the limits, or is left alone for a while.
             SourceMisread: it answered something that cannot be understood, or its adapter failed.
         """
+        if self._breaker.refuses():  # not even behind a read that tries whether it is back
+            raise self._skipped()
+        return await self._batcher.get(codes)
+
+    def forget(self, codes: Sequence[DossierCode]) -> None:
+        """Do not let anybody join a read of these that has already left."""
+        self._batcher.forget(codes)
+
+    def forget_all(self) -> None:
+        """The same for every code."""
+        self._batcher.forget_all()
+
+    async def close(self) -> None:
+        """Cancel the reads under way."""
+        await self._batcher.close()
+
+    async def _read(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Heard]:
+        if self._breaker.refuses():  # it was not yet when these were asked for
+            raise self._skipped()
+        as_of = self._clock()  # taken before the read: what it brings is at least this recent
         try:
-            async with self._slots:
-                found = await call_with_retries(partial(self._once, codes), self._retry)
+            with self._breaker.guard():
+                found = await call_with_retries(partial(self._once, codes), self._limits.retry)
+            heard = {code: Heard(found.get(code), as_of) for code in codes}
         except SourceError as failure:
             self._note("misread" if isinstance(failure, SourceMisread) else "unavailable", failure)
             raise
@@ -59,14 +104,22 @@ class SourceReader:
             self._count("misread", self._source.name)
             raise SourceMisread(f"{self._source.name}: {type(failure).__name__}") from failure
         self._note("answered", None)
-        return found
+        return heard
 
     async def _once(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Dossier]:
+        limit = self._limits.time_limit
+        started = self._monotonic()
         try:
-            async with asyncio.timeout(self._time_limit):
+            async with asyncio.timeout(limit):
                 return await self._source.find(codes)
         except TimeoutError as late:
-            raise SourceUnavailable(f"{self._source.name}: no answer within {self._time_limit:g} s") from late
+            raise SourceUnavailable(f"{self._source.name}: no answer within {limit:g} s") from late
+        finally:
+            self._timed(self._source.name, self._monotonic() - started)
+
+    def _skipped(self) -> SourceUnavailable:
+        self._count("skipped", self._source.name)
+        return SourceUnavailable(f"{self._source.name} is left alone for a while")
 
     def _note(self, event: str, failure: SourceError | None) -> None:
         self._count(event, self._source.name)

@@ -1,22 +1,26 @@
-"""Where are these dossiers? Cache, then source; one flight per code; the last known answer when the source is down."""
+"""Where are these dossiers? Cache, then sources; one flight per code; the last known answer when a source is down."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
 from domain.answers import DossierAnswer, Outcome
 from domain.codes import DossierCode
-from domain.dossier import Dossier
-from domain.errors import SourceError
 from lookup.batching import Batcher
+from lookup.limits import SourceLimits
 from lookup.ports import CachedAnswer, StatusCache
 from lookup.reading import SourceReader
 from lookup.retry import RetryPolicy
 from lookup.routing import Route, Router
+from lookup.telling import keep, tell, tell_kept, tell_last_known
+from lookup.walking import Finding, walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,28 +30,46 @@ class LookupSettings:
     `fresh_for`: told without asking again; short, because a person who was just called to the desk asks at once.
     `not_found_for`: the same for a code no source knows; shorter, since a dossier may be registered this very minute.
     `stale_for`: still told, with its time, while the source is away: one working day.
-    `time_limit`: seconds for one attempt. With the retry policy a read ends within time_limit + retry.total seconds,
-    so that two of them, one behind the other, end within the 20 s after which a person is told "try later".
-    `in_flight`, `largest_batch`: reads at a time per source, codes per read.
+    `hedge_after`: seconds of silence after which the next source that may know a code is asked as well.
+    `largest_batch`: codes in one read.
+    `time_limit`, `in_flight`, `retry`: the limits of a source without its own (lookup.limits).
     """
 
     fresh_for: timedelta = timedelta(seconds=60)
     not_found_for: timedelta = timedelta(seconds=15)
     stale_for: timedelta = timedelta(hours=24)
+    hedge_after: float = 1.0
+    largest_batch: int = 200
     time_limit: float = 5.0
     in_flight: int = 2
-    largest_batch: int = 200
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def __post_init__(self) -> None:
         if min(self.fresh_for, self.not_found_for) < timedelta(0) or self.stale_for < self.fresh_for:
             raise ValueError("times are not negative, and stale_for is at least fresh_for")
-        if self.time_limit <= 0 or self.in_flight < 1 or self.largest_batch < 1:
-            raise ValueError("time_limit is positive, in_flight and largest_batch are at least 1")
+        if self.hedge_after < 0 or self.largest_batch < 1:
+            raise ValueError("hedge_after is not negative, largest_batch is at least 1")
+        self.limits()
+
+    def limits(self) -> SourceLimits:
+        """What a source without limits of its own is given."""
+        return SourceLimits(time_limit=self.time_limit, in_flight=self.in_flight, retry=self.retry)
 
 
 def no_count(event: str, source: str) -> None:
     """Counts nothing."""
+
+
+def no_time(source: str, seconds: float) -> None:
+    """Measures nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flight:
+    """A read under way: its codes, and those dropped since it left."""
+
+    codes: Sequence[DossierCode]
+    outdated: set[DossierCode] = field(default_factory=set)
 
 
 class LookupService:
@@ -65,147 +87,155 @@ class LookupService:
         clock: Callable[[], datetime],
         settings: LookupSettings,
         count: Callable[[str, str], None] = no_count,
+        timed: Callable[[str, float], None] = no_time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`count(event, source)`: see lookup.reading."""
+        """`count(event, source)` and `timed(source, seconds)`: see lookup.reading."""
         self._router = router
         self._cache = cache
         self._clock = clock
         self._settings = settings
+        self._limits = {source.name: router.limits.get(source.name, settings.limits()) for source in router.sources}
         self._readers = {
             source.name: SourceReader(
                 source,
-                in_flight=settings.in_flight,
-                time_limit=settings.time_limit,
-                retry=settings.retry,
+                limits=self._limits[source.name],
+                largest=settings.largest_batch,
+                clock=clock,
+                monotonic=monotonic,
                 count=count,
+                timed=timed,
             )
             for source in router.sources
         }
-        self._batchers: dict[Route, Batcher[DossierCode, DossierAnswer]] = {
-            route: Batcher(partial(self._read, route), in_flight=settings.in_flight, largest=settings.largest_batch)
-            for route in router.routes
-        }
-        # Per read under way: its codes, and the codes dropped since it left.
-        self._underway: list[tuple[Sequence[DossierCode], set[DossierCode]]] = []
+        self._batchers: dict[Route, Batcher[DossierCode, DossierAnswer]] = {}
+        self._underway: set[_Flight] = set()
 
-    async def cached(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
-        """What can be told at once: fresh answers only; everything else is absent."""
-        known = await self._cache.get(codes)
-        now = self._clock()
-        return {code: _tell(kept) for code, kept in known.items() if kept.fresh(now)}
+    async def cached(
+        self, codes: Sequence[DossierCode], *, proving: Collection[DossierCode] = ()
+    ) -> Mapping[DossierCode, DossierAnswer]:
+        """What can be told at once: fresh answers only; everything else is absent.
+
+        Of `proving` what was found is told no longer than "not found" would be, so that neither the time an answer
+        takes nor the reads it costs show whether there is a dossier.
+        """
+        return self._fresh(await self._cache.get(codes), proving)
 
     async def last_known(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
         """For every code SOURCE_DOWN, with the last known dossier if there is one; asks the cache only."""
         known = await self._cache.get(codes)
-        down = (DossierAnswer(code=code, outcome=Outcome.SOURCE_DOWN) for code in codes)
-        return {answer.code: _or_last_known(answer, known.get(answer.code)) for answer in down}
+        return {code: tell_last_known(code, known.get(code)) for code in codes}
 
-    async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
-        """An answer for every code."""
-        known = await self._cache.get(codes)
-        now = self._clock()
-        answers: dict[DossierCode, DossierAnswer] = {}
+    async def find(
+        self, codes: Sequence[DossierCode], *, proving: Collection[DossierCode] = ()
+    ) -> Mapping[DossierCode, DossierAnswer]:
+        """An answer for every code; of `proving` every source is asked that may know them."""
+        proving = frozenset(proving)
+        answers = self._fresh(await self._cache.get(codes), proving)
         wanted: dict[Route, list[DossierCode]] = {}
-        for code in codes:
-            kept = known.get(code)
-            if kept is not None and kept.fresh(now):
-                answers[code] = _tell(kept)
-            else:
-                wanted.setdefault(self._router.route(code), []).append(code)
-        for read in await self._fetch(wanted):
-            answers.update((code, _or_last_known(answer, known.get(code))) for code, answer in read.items())
+        for code in [code for code in codes if code not in answers] if answers else codes:
+            route = self._router.route(code, everyone=bool(proving) and code in proving)
+            wanted.setdefault(route, []).append(code)
+        reads = [self._batcher(route).get(asked) for route, asked in wanted.items()]
+        for read in await asyncio.gather(*reads) if len(reads) > 1 else [await read for read in reads]:
+            answers.update(read)
         return answers
 
     async def drop(self, codes: Sequence[DossierCode]) -> None:
         """These changed: forget what we know of them."""
-        for _, outdated in self._underway:
-            outdated.update(codes)
+        for flight in self._underway:
+            flight.outdated.update(codes)
         for batcher in self._batchers.values():
             batcher.forget(codes)
+        for reader in self._readers.values():
+            reader.forget(codes)
         await self._cache.drop(codes)
 
     async def clear(self) -> None:
         """Anything may have changed: forget all that only this process keeps."""
-        for codes, outdated in self._underway:
-            outdated.update(codes)
+        for flight in self._underway:
+            flight.outdated.update(flight.codes)
         for batcher in self._batchers.values():
             batcher.forget_all()
+        for reader in self._readers.values():
+            reader.forget_all()
         await self._cache.clear()
 
     async def close(self) -> None:
         """Cancel the reads under way."""
         for batcher in self._batchers.values():
             await batcher.close()
+        for reader in self._readers.values():
+            await reader.close()
 
-    async def _fetch(self, wanted: Mapping[Route, Sequence[DossierCode]]) -> Iterable[dict[DossierCode, DossierAnswer]]:
-        reads = [self._batchers[route].get(codes) for route, codes in wanted.items()]
-        return await asyncio.gather(*reads) if len(reads) > 1 else [await read for read in reads]
+    def _fresh(
+        self, known: Mapping[DossierCode, CachedAnswer], proving: Collection[DossierCode]
+    ) -> dict[DossierCode, DossierAnswer]:
+        now = self._clock()
+        proving = frozenset(proving)
+        return {
+            code: tell_kept(kept)
+            for code, kept in known.items()
+            if kept.fresh(now) and (code not in proving or now < kept.read_at + self._settings.not_found_for)
+        }
 
-    async def _read(self, route: Route, codes: Sequence[DossierCode]) -> dict[DossierCode, DossierAnswer]:
+    def _batcher(self, route: Route) -> Batcher[DossierCode, DossierAnswer]:
+        """Made with the first code on its way; what a source can bear is its reader's business.
+
+        Reads of one source wait for each other, so that few of them keep what they brought together; one more than it
+        bears, so that nobody waits behind the one that tries whether it is back. Where several sources are asked none
+        waits: it may be silent for longer than the next codes need.
+        """
+        batcher = self._batchers.get(route)
+        if batcher is None:
+            in_flight = self._limits[route.sources[0].name].in_flight + 1 if len(route.sources) == 1 else sys.maxsize
+            batcher = Batcher(partial(self._read, route), in_flight=in_flight, largest=self._settings.largest_batch)
+            self._batchers[route] = batcher
+        return batcher
+
+    async def _read(
+        self, route: Route, codes: Sequence[DossierCode]
+    ) -> AsyncGenerator[Mapping[DossierCode, DossierAnswer], None]:
         """One flight: ask the route's sources, keep what they said."""
-        outdated: set[DossierCode] = set()
-        self._underway.append((codes, outdated))
+        flight = _Flight(codes)
+        self._underway.add(flight)
+        found = walk(route, codes, self._readers, hedge_after=self._settings.hedge_after, asked_at=self._clock())
         try:
-            as_of = self._clock()  # taken before the read: what it brings is at least this recent
-            answers = await self._walk(route, codes, as_of)
-            await self._keep([answer for answer in answers.values() if answer.code not in outdated], as_of)
-            if outdated:
-                await self._cache.drop(list(outdated))  # it may have been kept just before it was dropped
+            async with aclosing(found):
+                async for findings in found:
+                    yield await self._answers(findings, flight, everyone=route.everyone)
         finally:
-            self._underway = [other for other in self._underway if other[1] is not outdated]
+            self._underway.discard(flight)
+
+    async def _answers(
+        self, findings: Sequence[Finding], flight: _Flight, *, everyone: bool
+    ) -> dict[DossierCode, DossierAnswer]:
+        settings = self._settings
+        fresh_for = settings.not_found_for if everyone else settings.fresh_for  # found is kept like not found
+        partly = [finding.code for finding in findings if finding.unheard]
+        known = await self._cache.get(partly) if partly else {}
+        answers: dict[DossierCode, DossierAnswer] = {}
+        kept: list[CachedAnswer] = []
+        for finding in findings:
+            last = known.get(finding.code) if known else None
+            answers[finding.code] = answer = tell(finding, last, everyone=everyone)
+            if answer.outcome is not Outcome.SOURCE_DOWN:
+                kept.append(
+                    keep(
+                        answer,
+                        finding.as_of,
+                        partly=bool(finding.unheard),
+                        fresh_for=fresh_for,
+                        not_found_for=settings.not_found_for,
+                        stale_for=settings.stale_for,
+                    )
+                )
+        await self._keep(kept, flight.outdated)
         return answers
 
-    async def _walk(
-        self, route: Route, codes: Sequence[DossierCode], as_of: datetime
-    ) -> dict[DossierCode, DossierAnswer]:
-        """The first source that knows a code answers for it; "not found" is said only when every one was heard."""
-        remaining = list(codes)
-        found: dict[DossierCode, Dossier] = {}
-        missing = Outcome.NOT_FOUND
-        for source in route.sources:
-            try:
-                read = await self._readers[source.name].find(remaining)
-            except SourceError:  # logged and counted by the reader
-                missing = Outcome.SOURCE_DOWN
-                continue
-            found.update((code, read[code]) for code in remaining if code in read)
-            remaining = [code for code in remaining if code not in read]
-            if not remaining:
-                break
-        return {code: _answer(code, found.get(code), missing, as_of) for code in codes}
-
-    async def _keep(self, answers: Iterable[DossierAnswer], as_of: datetime) -> None:
-        fresh_until = as_of + self._settings.fresh_for
-        usable_until = as_of + self._settings.stale_for
-        unknown_until = as_of + self._settings.not_found_for
-        kept = [
-            CachedAnswer(
-                code=answer.code,
-                dossier=answer.dossier,
-                read_at=as_of,
-                fresh_until=fresh_until if answer.dossier else unknown_until,
-                usable_until=usable_until if answer.dossier else unknown_until,
-            )
-            for answer in answers
-            if answer.outcome is not Outcome.SOURCE_DOWN
-        ]
-        if kept:
-            await self._cache.put(kept)
-
-
-def _answer(code: DossierCode, dossier: Dossier | None, missing: Outcome, as_of: datetime) -> DossierAnswer:
-    if dossier is not None:
-        return DossierAnswer(code=code, outcome=Outcome.FOUND, dossier=dossier, as_of=as_of)
-    return DossierAnswer(code=code, outcome=missing, as_of=as_of if missing is Outcome.NOT_FOUND else None)
-
-
-def _tell(kept: CachedAnswer) -> DossierAnswer:
-    outcome = Outcome.NOT_FOUND if kept.dossier is None else Outcome.FOUND
-    return DossierAnswer(code=kept.code, outcome=outcome, dossier=kept.dossier, as_of=kept.read_at)
-
-
-def _or_last_known(answer: DossierAnswer, kept: CachedAnswer | None) -> DossierAnswer:
-    """A source that is down is told with the last dossier it had, if we still know one."""
-    if answer.outcome is not Outcome.SOURCE_DOWN or kept is None or kept.dossier is None:
-        return answer
-    return DossierAnswer(code=answer.code, outcome=Outcome.SOURCE_DOWN, dossier=kept.dossier, as_of=kept.read_at)
+    async def _keep(self, kept: Sequence[CachedAnswer], outdated: set[DossierCode]) -> None:
+        still = [each for each in kept if each.code not in outdated] if outdated else kept
+        if still:
+            await self._cache.put(still)
+        if outdated:
+            await self._cache.drop(list(outdated))  # it may have been kept just before it was dropped

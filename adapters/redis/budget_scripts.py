@@ -1,12 +1,13 @@
 """The budgets' arithmetic, run by Redis: one script decides a whole batch, so that no gateway sees half of another's.
 
-A key holds the windows of one budget, shortest first, packed by cmsgpack; a window is {first refusal or false, moment,
-units, moment, units, ...}, oldest first. The rules are those of the budgets in memory: up to EXACT spends are remembered
+A key holds {windows, members} of one budget, packed by cmsgpack: the windows shortest first, the members with the moment
+each was counted, {member, moment, member, moment, ...}, oldest first. A window is {first refusal or false, moment, units,
+moment, units, ...}, oldest first. The rules are those of the budgets in memory: up to EXACT spends are remembered
 one by one, beyond that neighbours merge and count until the later one is too old. Windows are known by their place, so
 limits that were changed in the settings take over what was spent under the old ones.
 
 KEYS: one per ask. ARGV: the moment in seconds or '' for the server's own clock; the distinct lists of {count, seconds},
-packed; for every ask which list (from 1), packed; EXACT.
+packed; for every ask {which list (from 1), units, member or ''}, packed; EXACT; how many members a key remembers.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if not now then
   local time = redis.call('TIME')
   now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
-local rules, chosen, exact = cmsgpack.unpack(ARGV[2]), cmsgpack.unpack(ARGV[3]), tonumber(ARGV[4])
+local rules, asks, exact, remembered = cmsgpack.unpack(ARGV[2]), cmsgpack.unpack(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local accounts, changed = {}, {}
 
 local function unexpired(window, since)
@@ -38,12 +39,22 @@ local function unexpired(window, since)
   return kept, total
 end
 
+local function members_since(members, since)
+  local kept = {}
+  for at = 1, #members, 2 do
+    if members[at + 1] > since then
+      kept[#kept + 1], kept[#kept + 2] = members[at], members[at + 1]
+    end
+  end
+  return kept
+end
+
 local function account_of(key, limits)
   local account = accounts[key]
   if not account then
     local stored = redis.call('GET', key)
-    local windows = stored and cmsgpack.unpack(stored) or {}
-    account = {limits = limits, windows = {}, totals = {}}
+    local windows, members = unpack(stored and cmsgpack.unpack(stored) or {{}, {}})
+    account = {limits = limits, windows = {}, totals = {}, members = members_since(members, now - limits[#limits][2])}
     for place, limit in ipairs(limits) do
       account.windows[place], account.totals[place] = unexpired(windows[place] or {}, now - limit[2])
     end
@@ -55,7 +66,7 @@ end
 local function write_changed()
   for key, account in pairs(changed) do
     local longest = account.limits[#account.limits][2]
-    redis.call('SET', key, cmsgpack.pack(account.windows), 'PX', math.ceil(longest * 1000))
+    redis.call('SET', key, cmsgpack.pack({account.windows, account.members}), 'PX', math.ceil(longest * 1000))
   end
 end
 """
@@ -74,25 +85,47 @@ local function spend(account)
   end
 end
 
+local function counted(account, member)
+  for at = 1, #account.members, 2 do
+    if account.members[at] == member then return true end
+  end
+  return false
+end
+
+local function remember(account, member)
+  local members = account.members
+  if #members >= 2 * remembered then
+    table.remove(members, 1)
+    table.remove(members, 1)
+  end
+  members[#members + 1], members[#members + 2] = member, now
+end
+
 local verdicts = {}
 for number, key in ipairs(KEYS) do
-  local account = account_of(key, rules[chosen[number]])
+  local place_of_rule, units, member = unpack(asks[number])
+  local account = account_of(key, rules[place_of_rule])
   local exceeded = nil
   for place, limit in ipairs(account.limits) do
     if account.totals[place] >= limit[1] then exceeded = place end
   end
   local verdict = 'a'
-  if not exceeded then
+  if member ~= '' and counted(account, member) then
+    exceeded = nil
+  elseif not exceeded and units > 0 then
     spend(account)
-  else
+    if member ~= '' then remember(account, member) end
+    changed[key] = account
+  end
+  if exceeded then
     local window = account.windows[exceeded]
     verdict = 'r'
     if not window[1] or now - window[1] >= account.limits[exceeded][2] then
       window[1] = now
       verdict = 'f'
+      changed[key] = account
     end
   end
-  if verdict ~= 'r' then changed[key] = account end
   verdicts[number] = verdict
 end
 write_changed()
@@ -101,7 +134,7 @@ return table.concat(verdicts)
 
 _REFUND = """
 for number, key in ipairs(KEYS) do
-  local account = account_of(key, rules[chosen[number]])
+  local account = account_of(key, rules[asks[number][1]])
   for _, window in ipairs(account.windows) do
     if #window > 1 then
       window[#window] = window[#window] - 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,8 +14,9 @@ from adapters.redis.budget_scripts import REFUND, SPEND, Script
 from adapters.redis.client import SharedRedis
 from conversation.ports import BudgetAsk, Budgets, Limit, Verdict
 
-VERSION = "1"  # of what the scripts store
+VERSION = "2"  # of what the scripts store
 EXACT = 64  # spends a window remembers one by one; a merged one is at most a 64th of the window too strict
+MEMBERS = 256  # members one key remembers; beyond, the oldest is forgotten and costs a unit again
 IN_FLIGHT = 2
 LARGEST = 500  # asks of several callers that travel together
 VERDICTS = {ord("a"): Verdict.ALLOWED, ord("f"): Verdict.FIRST_REFUSAL, ord("r"): Verdict.REFUSED}
@@ -69,7 +72,7 @@ class RedisBudgets:
         return await caller.verdicts
 
     async def refund(self, asks: Sequence[BudgetAsk]) -> None:
-        limited = [ask for ask in asks if ask.limits]
+        limited = [ask for ask in asks if ask.limits and ask.units and not ask.member]
         if limited and await self._run(REFUND, limited) is None:
             await self._own.refund([self._divide(ask) for ask in limited])
 
@@ -141,10 +144,10 @@ class RedisBudgets:
 
     def _arguments(self, asks: Sequence[BudgetAsk]) -> list[Any]:
         places: dict[tuple[Limit, ...], int] = {}
-        chosen = [places.setdefault(ask.limits, len(places) + 1) for ask in asks]
+        packed = [(places.setdefault(ask.limits, len(places) + 1), ask.units, _short(ask.member)) for ask in asks]
         rules = [[(limit.count, limit.seconds) for limit in sorted(limits, key=_seconds)] for limits in places]
         moment = "" if self._clock is None else repr(self._clock())
-        return [moment, msgspec.msgpack.encode(rules), msgspec.msgpack.encode(chosen), EXACT]
+        return [moment, msgspec.msgpack.encode(rules), msgspec.msgpack.encode(packed), EXACT, MEMBERS]
 
     def _divide(self, ask: BudgetAsk) -> BudgetAsk:
         """The same ask under the stricter limits; one that allows anything still allows one."""
@@ -154,8 +157,13 @@ class RedisBudgets:
                 Limit(max(limit.count // self._stricter, min(limit.count, 1)), limit.seconds) for limit in ask.limits
             )
             self._divided[ask.limits] = limits
-        return BudgetAsk(ask.key, limits)
+        return replace(ask, limits=limits)
 
 
 def _seconds(limit: Limit) -> float:
     return limit.seconds
+
+
+def _short(member: str) -> str:
+    """A member in sixteen signs: nobody finds another that stands for it."""
+    return hashlib.blake2b(member.encode(), digest_size=8).hexdigest() if member else ""

@@ -13,7 +13,7 @@ from adapters.redis.client import SharedRedis
 from domain.codes import DossierCode
 from lookup.ports import CachedAnswer
 
-VERSION = "1"  # of what is stored: raised whenever CachedAnswer, Dossier or DossierCode change
+VERSION = "2"  # of what is stored: raised whenever CachedAnswer, Dossier or DossierCode change
 MILLISECOND = timedelta(milliseconds=1)
 
 log = structlog.get_logger()

@@ -1,7 +1,7 @@
 """Many requests, few calls: the questions of one turn of the loop are asked together.
 
 A batch leaves at the end of the turn in which its first question came. What must be read from an agency's system is
-waited for one by one: a system that hangs holds up its own askers only.
+waited for by whoever asked: a system that hangs holds up its own askers only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from domain.questions import Question, QuestionAnswer
 
 # One answer each, in order; one that needs waiting for an agency comes as an awaitable of its own.
-Ask = Callable[[Sequence[Question]], Awaitable[Sequence[QuestionAnswer | Awaitable[QuestionAnswer]]]]
+Answer = QuestionAnswer | Awaitable[QuestionAnswer]
+Ask = Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]
 
 IN_FLIGHT = 64  # batches under way; beyond, questions collect
 
@@ -20,30 +21,31 @@ IN_FLIGHT = 64  # batches under way; beyond, questions collect
 class Asker:
     """One for all routes of the channel. `ask` answers a batch, one answer per question, in order."""
 
-    __slots__ = ("_ask", "_in_flight", "_late", "_most", "_waiting")
+    __slots__ = ("_ask", "_due", "_in_flight", "_most", "_waiting")
 
     def __init__(self, ask: Ask, *, in_flight: int = IN_FLIGHT) -> None:
         self._ask = ask
         self._most = in_flight
+        self._due = False  # a batch leaves at the end of this turn
         self._in_flight: set[asyncio.Task[None]] = set()
-        self._late: set[asyncio.Future[QuestionAnswer]] = set()
-        self._waiting: list[tuple[Question, asyncio.Future[QuestionAnswer]]] = []
+        self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
 
     async def answer(self, question: Question) -> QuestionAnswer:
         """The answer to one question.
 
         Raises:
-            GatewayError: whatever `ask` raised for the batch.
+            GatewayError: whatever `ask` raised for the batch, or the awaitable it gave for this question.
         """
-        future: asyncio.Future[QuestionAnswer] = asyncio.get_running_loop().create_future()
-        if not self._waiting:
-            self._start()
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        return await future
+        self._start()
+        answer = await future
+        return answer if isinstance(answer, QuestionAnswer) else await answer
 
     def _start(self) -> None:
         """A new task takes its first step after everything that is already due in this turn."""
-        if len(self._in_flight) < self._most:
+        if not self._due and len(self._in_flight) < self._most:
+            self._due = True
             task = asyncio.get_running_loop().create_task(self._work())
             self._in_flight.add(task)
             task.add_done_callback(self._landed)
@@ -54,14 +56,19 @@ class Asker:
             self._start()
 
     async def _work(self) -> None:
+        self._due = False
         batch, self._waiting = self._waiting, []
+        orphans: list[Awaitable[QuestionAnswer]] = []
         try:
             answers = await self._ask([question for question, _ in batch])
             for (_, future), answer in zip(batch, answers, strict=True):
-                if not isinstance(answer, QuestionAnswer):
-                    self._await(answer, future)
-                elif not future.done():
+                if not future.done():
                     future.set_result(answer)
+                elif not isinstance(answer, QuestionAnswer):
+                    orphans.append(answer)
+            # Whoever asked these has gone; what a question costs is counted all the same, and who fails has logged it.
+            if orphans:
+                await asyncio.gather(*orphans, return_exceptions=True)
         except Exception as error:  # noqa: BLE001  # handed to everybody who waits
             for _, future in batch:
                 if not future.done():
@@ -70,20 +77,3 @@ class Asker:
             for _, future in batch:
                 future.cancel()
             raise
-
-    def _await(self, answer: Awaitable[QuestionAnswer], future: asyncio.Future[QuestionAnswer]) -> None:
-        task = asyncio.ensure_future(answer)
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
-        task.add_done_callback(lambda done: _pass_on(done, future))
-
-
-def _pass_on(done: asyncio.Future[QuestionAnswer], future: asyncio.Future[QuestionAnswer]) -> None:
-    if future.done():  # whoever asked has gone
-        return
-    if done.cancelled():
-        future.cancel()
-    elif (error := done.exception()) is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(done.result())

@@ -7,6 +7,7 @@ is no proxy of ours. What stands left of that was written by the client and is b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiohttp import web
@@ -19,16 +20,50 @@ MOST_HOPS = 16
 MOST_LANGUAGES = 16
 LONGEST_HEADER = 512
 SUBSCRIBER_PREFIX = 64  # what one IPv6 subscriber holds (RFC 6177): counting single addresses would count nothing
+REMEMBERED = 4_096  # peers, and wishes for a language, whose meaning is remembered
 NOWHERE = Address("web", "local")  # a peer without an address: a Unix socket
+
+
+class Clients:
+    """Says of each request who asks and in which language. What the same few headers mean is worked out once."""
+
+    __slots__ = ("_address", "_language", "_languages", "_trusted")
+
+    def __init__(self, trusted: Sequence[Network], languages: Sequence[str]) -> None:
+        self._trusted = tuple(trusted)
+        self._languages = tuple(languages)
+        self._address = lru_cache(REMEMBERED)(partial(_address, trusted=self._trusted))
+        self._language = lru_cache(REMEMBERED)(partial(_accepted, languages=self._languages))
+
+    def address(self, request: web.Request) -> Address:
+        """See `client_address`. Without proxies of ours nothing but the peer counts."""
+        forwarded = _forwarded(request) if self._trusted else ""
+        if len(forwarded) > LONGEST_HEADER:  # not worth the room
+            return _address(request.remote or "", forwarded, trusted=self._trusted)
+        return self._address(request.remote or "", forwarded)
+
+    def language(self, request: web.Request) -> str:
+        """See `choose_language`."""
+        if request.rel_url.raw_query_string:
+            return choose_language(request, self._languages)
+        return self._language(request.headers.get("Accept-Language", "")[:LONGEST_HEADER])
 
 
 def client_address(request: web.Request, trusted: Sequence[Network]) -> Address:
     """The asker of this request: an IPv4 address, or the /64 of an IPv6 one."""
-    peer = _read(request.remote or "")
+    return _address(request.remote or "", _forwarded(request), trusted=trusted)
+
+
+def _forwarded(request: web.Request) -> str:
+    return ",".join(request.headers.getall("X-Forwarded-For", ()))
+
+
+def _address(remote: str, forwarded: str, *, trusted: Sequence[Network]) -> Address:
+    peer = _read(remote)
     if peer is None:
         return NOWHERE
     if _is_trusted(peer, trusted):
-        peer = _believed(peer, ",".join(request.headers.getall("X-Forwarded-For", ())), trusted)
+        peer = _believed(peer, forwarded, trusted)
     if isinstance(peer, IPv6Address):
         return Address("web", str(ip_network((peer, SUBSCRIBER_PREFIX), strict=False)))
     return Address("web", str(peer))
@@ -69,8 +104,12 @@ def choose_language(request: web.Request, languages: Sequence[str]) -> str:
     wanted = request.query.get("lang", "")
     if wanted in languages:
         return wanted
+    return _accepted(request.headers.get("Accept-Language", "")[:LONGEST_HEADER], languages=languages)
+
+
+def _accepted(header: str, *, languages: Sequence[str]) -> str:
     best, weight = languages[0], 0.0
-    for part in request.headers.get("Accept-Language", "")[:LONGEST_HEADER].split(",")[:MOST_LANGUAGES]:
+    for part in header.split(",")[:MOST_LANGUAGES]:
         tag, _, parameters = part.partition(";")
         language = tag.strip().lower().partition("-")[0]
         if language in languages and _weight(parameters) > weight:

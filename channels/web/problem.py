@@ -19,6 +19,9 @@ class ProblemKind(enum.Enum):
     NOT_FOUND = ("not_found", "not-found", 404, 0)  # also what may not be told: the same from outside
     UNREADABLE = ("unreadable", "unreadable-code", 400, 0)
     AMBIGUOUS = ("ambiguous", "ambiguous-code", 400, 0)
+    NO_PROOF = ("no_proof", "unreadable-proof", 400, 0)
+    NO_WORDS = ("no_words", "no-search-words", 400, 0)
+    PROCEDURE_UNKNOWN = ("procedure_unknown", "procedure-not-found", 404, 0)
     REFUSED = ("refused", "too-many-questions", 429, 60)
     SOURCE_DOWN = ("source_down", "source-unavailable", 503, 30)
     INTERNAL = ("internal", "gateway-unavailable", 503, 30)

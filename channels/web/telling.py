@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from channels.web.problem import Problem, ProblemKind
@@ -42,6 +42,8 @@ TONES: Mapping[str, str] = {
     "done": "good",
     "returned": "good",
 }
+# What only a proof opens, unless the installation says otherwise, in the order in which it matters to the asker.
+MORE = ("missing", "fee", "procedure_name", "procedure", "unit")
 _UNREADABLE_WORDS = frozenset(
     {
         "empty",
@@ -51,6 +53,7 @@ _UNREADABLE_WORDS = frozenset(
         "future_date",
         "too_long",
         "too_many_readings",
+        "which_agency",
         "procedure_code",
         "phone_number",
         "example",
@@ -86,9 +89,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A dossier, as far as anybody who has its code may know it. Days and moments are those of Asia/Ho_Chi_Minh.
+    """A dossier, as far as the asker may know it. Days and moments are those of Asia/Ho_Chi_Minh.
 
-    `status` is None for a state its system has no national number for.
+    `status` is None for a state its system has no national number for. `more` is what the code alone does not open, by
+    the names of domain.dossier.Dossier, where there is anything to say.
     """
 
     code: str
@@ -107,6 +111,8 @@ class Told:
     overdue: bool
     as_of: datetime
     stale: bool
+    proved: bool = False
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
 class Teller:
@@ -122,7 +128,7 @@ class Teller:
         """What to show for an answer; `now` is aware."""
         found = answer.answer
         if found is not None and found.dossier is not None and found.outcome in (Outcome.FOUND, Outcome.SOURCE_DOWN):
-            return self._dossier(found, found.dossier, language, now)
+            return self._dossier(found, found.dossier, language, now, proved=answer.proved)
         if answer.outcome is Outcome.UNREADABLE:
             return self._unreadable(answer, language)
         return self.problem(_KINDS.get(answer.outcome, ProblemKind.INTERNAL), language, found, now)
@@ -156,7 +162,7 @@ class Teller:
             contact=self.help_desk(language),
         )
 
-    def _dossier(self, answer: DossierAnswer, dossier: Dossier, language: str, now: datetime) -> Told:
+    def _dossier(self, answer: DossierAnswer, dossier: Dossier, language: str, now: datetime, *, proved: bool) -> Told:
         today = local_day(now)
         name = STATE_KEYS[dossier.status]
         overdue = late(dossier, today)
@@ -178,6 +184,8 @@ class Teller:
             overdue=overdue,
             as_of=(answer.as_of or now).astimezone(LOCAL_ZONE).replace(microsecond=0),
             stale=answer.stale,
+            proved=proved,
+            more={name: value for name in MORE if (value := getattr(dossier, name))},
         )
 
     def _steps(self, name: str, language: str) -> tuple[Step, ...]:

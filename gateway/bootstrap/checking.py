@@ -12,8 +12,8 @@ from pathlib import Path
 from adapters.store.overview import schema_of_sqlite
 from channels.base import Health
 from domain.errors import StoreUnavailable
-from gateway.bootstrap.lookups import make_sources, source_checks
 from gateway.bootstrap.shared import connect_redis, redis_check
+from gateway.bootstrap.sources import make_sealer, make_sources, source_checks
 from gateway.bootstrap.store import make_store, timeouts
 from gateway.bootstrap.words import read_words
 from gateway.http import Check, ask
@@ -50,7 +50,7 @@ def _checks(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Check]:
     if redis is not None:
         stack.push_async_callback(redis.aclose)
         checks["redis"] = redis_check(redis)
-    checks |= source_checks(make_sources(settings, Metrics(), stack))
+    checks |= source_checks(make_sources(settings, Metrics(), stack, make_sealer(settings)))
     return checks | {f"sms {account.name}": _smsc_check(account) for account in settings.sms}
 
 

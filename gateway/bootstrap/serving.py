@@ -16,11 +16,19 @@ import structlog
 from channels.base import Channel, RouteDef
 from channels.sms.channel import SmsChannel
 from conversation.guards import Guards
-from conversation.questions import Questions
-from gateway.bootstrap.lookups import make_lookups, make_sources, source_checks
+from gateway.bootstrap.lookups import make_lookups
 from gateway.bootstrap.shared import make_shared
+from gateway.bootstrap.sources import make_sealer, make_sources, source_checks
 from gateway.bootstrap.store import OpenStore, make_ids, open_store
-from gateway.bootstrap.talking import counted, guard_rules, make_conversation, make_dispatcher, make_sms, web_routes
+from gateway.bootstrap.talking import (
+    guard_rules,
+    make_conversation,
+    make_disclosure,
+    make_dispatcher,
+    make_questions,
+    make_sms,
+    web_routes,
+)
 from gateway.bootstrap.upkeep import DEPTH_EVERY, TIDY_EVERY, Upkeep, Waiting, follow, tidy
 from gateway.bootstrap.words import read_words
 from gateway.dispatcher import Dispatcher
@@ -79,13 +87,15 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
     opened = await open_store(settings, stack)
     clock, metrics = opened.clock, Metrics()
     shared = make_shared(settings, clock, stack)
-    sources = make_sources(settings, metrics, stack)
+    sealer = make_sealer(settings)
+    sources = make_sources(settings, metrics, stack, sealer)
     lookups = make_lookups(settings, sources, shared.cache, clock, metrics, stack)
-    guards = Guards(shared.budgets, guard_rules(settings))
-    conversation = make_conversation(settings, words, opened, lookups, guards)
+    guards = Guards(shared.budgets, guard_rules(settings), count=metrics.guard)
+    disclosure = make_disclosure(settings, sealer)
+    conversation = make_conversation(settings, words, opened, lookups, guards, disclosure)
     new_id = make_ids(opened)
     channels = make_sms(settings.sms, new_id, clock)
-    questions = Questions(lookups=lookups, guards=guards, clock=clock)
+    questions = make_questions(words, opened, lookups, guards, disclosure)
     await introduce(opened, duties)
     return Made(
         settings=settings,
@@ -100,7 +110,7 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
             alone=not settings.database.shared,
         ),
         changes=Changes(shared.signals, lookups),
-        routes=web_routes(settings, words, counted(questions.ask, metrics), clock),
+        routes=web_routes(settings, words, questions, metrics, clock),
         checks=source_checks(sources) | ({"redis": shared.check} if shared.check else {}),
     )
 

@@ -13,11 +13,15 @@ from channels.sms.numbers import normalise
 from channels.web.api import WebApi
 from channels.web.asking import Ask, Asker
 from channels.web.pages import LookUpPage
+from channels.web.procedures import PATH as PROCEDURES_PATH
+from channels.web.procedures import ProcedurePages
 from channels.web.telling import Teller
 from conversation.answer import Conversation, ConversationSettings
 from conversation.guards import Guards
 from conversation.guards import GuardSettings as GuardRules
 from conversation.ports import Limit
+from conversation.questions import Questions
+from domain.proof import Sealer
 from domain.questions import Question, QuestionAnswer
 from domain.replies import ReplyWriter
 from gateway.bootstrap.store import OpenStore
@@ -25,6 +29,7 @@ from gateway.bootstrap.words import Words
 from gateway.dispatcher import Dispatcher, DispatcherSettings
 from gateway.metrics import Metrics
 from gateway.settings import RateLimit, Settings, SmsSettings
+from lookup.disclosure import Disclosure, DisclosureRules
 from lookup.service import LookupService
 
 # ---- conversation
@@ -32,10 +37,21 @@ from lookup.service import LookupService
 
 def guard_rules(settings: Settings) -> GuardRules:
     """The guards' part of the settings; our own short codes are never answered."""
-    own = [*settings.guards.own_numbers, *(account.short_code for account in settings.sms)]
+    chosen = settings.guards
+    own = [*chosen.own_numbers, *(account.short_code for account in settings.sms)]
     return GuardRules(
-        replies=_limits(settings.guards.replies_per_sender),
-        questions_per_address=_limits(settings.guards.questions_per_address),
+        replies=_limits(chosen.replies_per_sender),
+        replies_per_block=_limits(chosen.replies_per_block),
+        all_replies=_limits(chosen.replies_in_all),
+        codes=_limits(chosen.codes_per_sender),
+        misses=_limits(chosen.misses_per_sender),
+        questions_per_address=_limits(chosen.questions_per_address),
+        questions_per_block=_limits(chosen.questions_per_block),
+        codes_per_address=_limits(chosen.codes_per_address),
+        misses_per_address=_limits(chosen.misses_per_address),
+        misses_per_block=_limits(chosen.misses_per_block),
+        misses_per_code=_limits(chosen.misses_per_code),
+        misses_per_prefix=_limits(chosen.misses_per_prefix),
         own_numbers=frozenset(normalise(number) for number in own),
     )
 
@@ -44,8 +60,19 @@ def _limits(limits: Sequence[RateLimit]) -> tuple[Limit, ...]:
     return tuple(Limit(limit.count, limit.seconds) for limit in limits)
 
 
+def make_disclosure(settings: Settings, sealer: Sealer | None) -> Disclosure:
+    """Who may know how much; the strict table unless the settings say otherwise."""
+    chosen = settings.disclosure
+    return Disclosure(DisclosureRules(public=frozenset(chosen.public), proof_required=chosen.proof_required), sealer)
+
+
 def make_conversation(
-    settings: Settings, words: Words, opened: OpenStore, lookups: LookupService, guards: Guards
+    settings: Settings,
+    words: Words,
+    opened: OpenStore,
+    lookups: LookupService,
+    guards: Guards,
+    disclosure: Disclosure,
 ) -> Conversation:
     """The one conversation of all channels."""
     replies = settings.replies
@@ -62,6 +89,22 @@ def make_conversation(
             codes_per_reply=replies.max_codes,
             question_open_for=timedelta(minutes=replies.question_minutes),
         ),
+        legacy=words.agencies.legacy_patterns(),
+        disclosure=disclosure,
+        procedures=words.procedures,
+    )
+
+
+def make_questions(
+    words: Words, opened: OpenStore, lookups: LookupService, guards: Guards, disclosure: Disclosure
+) -> Questions:
+    """What the web asks."""
+    return Questions(
+        lookups=lookups,
+        guards=guards,
+        clock=opened.clock,
+        legacy=words.agencies.legacy_patterns(),
+        disclosure=disclosure,
     )
 
 
@@ -112,14 +155,22 @@ def make_dispatcher(
 # ---- web
 
 
-def web_routes(settings: Settings, words: Words, ask: Ask, clock: Callable[[], datetime]) -> list[RouteDef]:
-    """The look-up page and the API."""
-    asker = Asker(ask)
+def web_routes(
+    settings: Settings, words: Words, questions: Questions, metrics: Metrics, clock: Callable[[], datetime]
+) -> list[RouteDef]:
+    """The look-up page and the API, and the same for procedures."""
+    asker = Asker(counted(questions.ask, metrics))
     teller = Teller(words.catalogue, words.agencies)
     trusted = settings.web.trusted_proxies
-    api = WebApi(asker=asker, teller=teller, clock=clock, trusted=trusted)
-    page = LookUpPage(asker=asker, teller=teller, clock=clock, trusted=trusted)
-    return [*api.routes(), *page.routes()]
+    proofs = settings.disclosure.proof_key is not None
+    api = WebApi(asker=asker, teller=teller, clock=clock, trusted=trusted, proofs=proofs)
+    page = LookUpPage(
+        asker=asker, teller=teller, clock=clock, trusted=trusted, procedures=PROCEDURES_PATH, proofs=proofs
+    )
+    procedures = ProcedurePages(
+        procedures=words.procedures, teller=teller, admit=questions.admit, clock=clock, trusted=trusted
+    )
+    return [*api.routes(), *page.routes(), *procedures.routes()]
 
 
 def counted(ask: Ask, metrics: Metrics) -> Ask:

@@ -13,6 +13,7 @@ from domain.catalogue import Catalogue
 from domain.errors import SettingsError
 from domain.grammar import Grammar
 from gateway.settings import Settings
+from intake.procedures import Procedures
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +23,41 @@ class Words:
     catalogue: Catalogue
     grammar: Grammar
     agencies: Agencies
+    procedures: Procedures
 
 
 def read_words(settings: Settings) -> Words:
-    """Texts, grammar and agencies.
+    """Texts, grammar, agencies and procedures.
 
     Raises:
         SettingsError: a file does not hold what it should; every fault of it.
     """
+    files = settings.texts, settings.agencies, settings.procedures
+    texts, agencies, procedures = (each.path for each in files)
+    grammar = _checked(settings.texts.grammar, lambda: Grammar.from_mapping(read_toml(settings.texts.grammar)))
+    return Words(
+        catalogue=_checked(texts, lambda: Catalogue.from_mapping(_texts(settings))),
+        grammar=grammar,
+        agencies=_checked(agencies, lambda: _agencies(settings, grammar)),
+        procedures=_checked(procedures, lambda: Procedures.from_mapping(read_toml(procedures))),
+    )
+
+
+def _texts(settings: Settings) -> dict[str, Any]:
+    """Every language's texts, the default one first."""
     default = settings.replies.default_language
     languages = sorted(
         (path.stem for path in settings.texts.path.glob("*.toml")), key=lambda name: (name != default, name)
     )
-    texts = {language: read_toml(settings.texts.path / f"{language}.toml") for language in languages}
-    agencies = read_toml(settings.agencies.path)
-    return Words(
-        catalogue=_checked(settings.texts.path, lambda: Catalogue.from_mapping(texts)),
-        grammar=_checked(settings.texts.grammar, lambda: Grammar.from_mapping(read_toml(settings.texts.grammar))),
-        agencies=_checked(
-            settings.agencies.path, lambda: Agencies.from_mapping(agencies).helped_at(settings.replies.help_phone)
-        ),
-    )
+    return {language: read_toml(settings.texts.path / f"{language}.toml") for language in languages}
+
+
+def _agencies(settings: Settings, grammar: Grammar) -> Agencies:
+    agencies = Agencies.from_mapping(read_toml(settings.agencies.path)).helped_at(settings.replies.help_phone)
+    clashes = agencies.clashes(grammar)
+    if clashes:
+        raise ValueError("\n".join(clashes))
+    return agencies
 
 
 def read_toml(path: Path) -> dict[str, Any]:

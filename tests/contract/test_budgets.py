@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 import adapters.redis.budgets
-from adapters.memory.budgets import EXACT, SHARED, MemoryBudgets
+from adapters.memory.budgets import EXACT, MEMBERS, MEMBERS_PER_KEY, SHARED, MemoryBudgets
 from adapters.redis.budgets import RedisBudgets
 from adapters.redis.client import SharedRedis, connect
 from conversation.ports import BudgetAsk, Budgets, Limit, Verdict
@@ -189,7 +189,124 @@ async def test_limits_are_ordered_by_their_windows_however_they_are_written(budg
     assert await budgets.spend([both] * 4) == [OK, OK, FIRST, NO]
 
 
+# ---- distinct members
+
+
+def member(name: str, *limits: Limit, key: str = "code:sms:84912345678", units: int = 1) -> BudgetAsk:
+    return BudgetAsk(key, limits or (SHORT,), member=name, units=units)
+
+
+async def test_a_member_that_was_counted_costs_nothing_more(budgets: Budgets) -> None:
+    assert await budgets.spend([member("a"), member("a"), member("b"), member("a")]) == [OK] * 4
+    assert await budgets.spend([member("c"), member("c"), member("b")]) == [FIRST, NO, OK]
+
+
+async def test_a_member_is_counted_until_its_longest_window_is_over(budgets: Budgets, clock: Clock) -> None:
+    both = (Limit(1, 10.0), Limit(2, 100.0))
+    assert await budgets.spend([member("a", *both), member("b", *both)]) == [OK, FIRST]
+    clock.now += 10.0
+    assert await budgets.spend([member("a", *both), member("b", *both)]) == [OK, OK]
+    clock.now += 89.9
+    assert await budgets.spend([member("a", *both), member("c", *both)]) == [OK, FIRST]
+    clock.now += 0.1
+    assert await budgets.spend([member("c", *both), member("a", *both), member("b", *both)]) == [OK, NO, OK]
+
+
+async def test_members_of_one_key_are_not_anothers(budgets: Budgets) -> None:
+    one = (Limit(1, 10.0),)
+    assert await budgets.spend([member("a", *one), member("a", *one, key="code:other")]) == [OK, OK]
+    assert await budgets.spend([member("b", *one, key="code:other")]) == [FIRST]
+
+
+async def test_a_refused_member_is_not_remembered(budgets: Budgets, clock: Clock) -> None:
+    await budgets.spend([member(name) for name in "abcc"])
+    clock.now += 10.0
+    assert await budgets.spend([member(name) for name in "cde"]) == [OK, OK, FIRST]
+
+
+async def test_a_member_gives_nothing_back_since_it_may_have_cost_nothing(budgets: Budgets) -> None:
+    await budgets.spend([member("a"), member("b")])
+    await budgets.refund([member("a"), member("b")])
+    assert await budgets.spend([member("a"), member("b"), member("c")]) == [OK, OK, FIRST]
+
+
+async def test_more_members_than_are_remembered_cost_again_and_never_nothing(budgets: Budgets) -> None:
+    generous = (Limit(MEMBERS + 2, 10.0),)
+    asks = [member(str(number), *generous) for number in range(MEMBERS + 1)]
+    assert set(await budgets.spend(asks)) == {OK}
+    assert await budgets.spend([asks[-1], asks[0], member("new", *generous)]) == [OK, OK, FIRST]
+
+
+# ---- asking without spending
+
+
+def only_asked(*limits: Limit) -> BudgetAsk:
+    return BudgetAsk("reply:sms:84912345678", limits or (SHORT,), units=0)
+
+
+async def test_who_only_asks_spends_nothing(budgets: Budgets) -> None:
+    assert await budgets.spend([only_asked()] * 5) == [OK] * 5
+    assert await budgets.spend([ask(), only_asked(), ask(), only_asked()]) == [OK, OK, OK, FIRST]
+    assert await budgets.spend([only_asked(), ask()]) == [NO, NO]
+
+
+async def test_who_only_asks_is_refused_while_the_budget_is_spent_and_no_longer(budgets: Budgets, clock: Clock) -> None:
+    await budgets.spend([ask()] * 2)
+    clock.now += 9.9
+    assert await budgets.spend([only_asked()]) == [FIRST]
+    clock.now += 0.1
+    assert await budgets.spend([only_asked()]) == [OK]
+
+
+async def test_who_only_asks_a_budget_of_nothing_is_refused(budgets: Budgets) -> None:
+    assert await budgets.spend([only_asked(Limit(0, 10.0))] * 2) == [FIRST, NO]
+
+
+async def test_who_only_asks_for_a_member_hears_whether_it_would_be_free(budgets: Budgets) -> None:
+    await budgets.spend([member("a"), member("b")])
+    assert await budgets.spend([member("a", units=0), member("c", units=0)]) == [OK, FIRST]
+
+
+async def test_what_was_only_asked_gives_nothing_back(budgets: Budgets) -> None:
+    await budgets.spend([ask()] * 2)
+    await budgets.refund([only_asked()])
+    assert await budgets.spend([ask()]) == [FIRST]
+
+
 # ---- memory
+
+
+async def test_who_only_asks_takes_no_memory(clock: Clock) -> None:
+    budgets = MemoryBudgets(clock, keys=10)
+    await budgets.spend([BudgetAsk(f"a:{number}", (SHORT,), units=0) for number in range(100)])
+    assert len(budgets) == 0
+
+
+async def test_who_only_asks_while_keys_do_not_fit_hears_of_the_shared_budget(clock: Clock) -> None:
+    budgets = MemoryBudgets(clock, keys=1)
+    await budgets.spend([ask("a:first"), *[ask("a:1")] * 2])
+    assert await budgets.spend([BudgetAsk("a:1", (SHORT,), units=0)]) == [FIRST]
+
+
+async def test_flood_of_members_takes_bounded_memory_and_is_never_open(clock: Clock) -> None:
+    budgets = MemoryBudgets(clock, keys=10)
+    generous = (Limit(1_000, 100.0),)
+    for key in range(10):
+        await budgets.spend([member(str(number), *generous, key=f"code:{key}") for number in range(2 * MEMBERS)])
+        assert budgets._members <= 10 * MEMBERS_PER_KEY
+    assert budgets._members == sum(len(each.members) for each in budgets._accounts[100.0].values())
+    later = await budgets.spend([member("0", *generous, key="code:9")] * 1_000)
+    assert later.count(OK) == 1_000 - 2 * MEMBERS
+    clock.now += 100.0
+    await budgets.spend([])
+    assert budgets._members == 0
+
+
+async def test_keys_that_share_a_budget_do_not_share_its_members(clock: Clock) -> None:
+    budgets = MemoryBudgets(clock, keys=1)
+    await budgets.spend([ask("code:first")])
+    asks = [member("a", Limit(2, 10.0), key=f"code:{number}") for number in range(3 * SHARED)]
+    assert (await budgets.spend(asks)).count(OK) <= 2 * SHARED
 
 
 async def test_busy_key_takes_bounded_memory(clock: Clock) -> None:
@@ -198,9 +315,9 @@ async def test_busy_key_takes_bounded_memory(clock: Clock) -> None:
     for _ in range(5_000):
         clock.now += 1.0
         await budgets.spend([generous] * 3)
-    ((_, account),) = budgets._accounts[86_400.0].values()
-    assert all(len(window.spends) <= 4 * EXACT for window in account)
-    assert account[1].total == 15_000
+    (account,) = budgets._accounts[86_400.0].values()
+    assert all(len(window.spends) <= 4 * EXACT for window in account.windows)
+    assert account.windows[1].total == 15_000
 
 
 async def test_expired_keys_are_forgotten(clock: Clock) -> None:
@@ -344,6 +461,29 @@ async def test_busy_key_takes_bounded_room_in_redis(server: RedisServer, clock: 
         with redis.Redis(port=server.port) as client:
             size: Any = client.strlen(f"{budgets._prefix}a:1")
     assert size < 2 * 4 * adapters.redis.budgets.EXACT * 12
+
+
+async def test_members_leave_redis_with_their_longest_window_and_take_bounded_room(
+    server: RedisServer, clock: Clock
+) -> None:
+    generous = (Limit(1_000_000, 600.0),)
+    async with in_redis(server.url, clock) as budgets:
+        for start in range(0, 2_000, 500):
+            await budgets.spend([member(str(start + number), *generous, key="a:1") for number in range(500)])
+        with redis.Redis(port=server.port) as client:
+            size: Any = client.strlen(f"{budgets._prefix}a:1")
+            assert size < adapters.redis.budgets.MEMBERS * 28
+            assert 0 < client.pttl(f"{budgets._prefix}a:1") <= 600_000
+            await budgets.spend([BudgetAsk("a:2", (SHORT,), units=0)])
+            assert not client.exists(f"{budgets._prefix}a:2")
+
+
+async def test_without_redis_a_member_stays_one_and_who_only_asks_spends_nothing(clock: Clock) -> None:
+    nowhere, budgets = budgets_without_redis(clock)
+    four = Limit(4, 10.0)
+    asks = [member("a", four), member("a", four), member("b", four, units=0), member("b", four), member("c", four)]
+    assert await budgets.spend(asks) == [OK, OK, OK, OK, FIRST]
+    await nowhere.aclose()
 
 
 async def test_settings_that_change_keep_what_was_spent(server: RedisServer, clock: Clock) -> None:

@@ -21,7 +21,7 @@ from demo.process import free_port
 from domain.codes import CodeFamily, DossierCode
 from domain.dossier import Dossier
 from lookup.cache import TwoLevelCache
-from lookup.ports import CachedAnswer, Signal, Signals, StatusCache
+from lookup.ports import CachedAnswer, Signal, Signals, SourceReport, StatusCache
 from lookup.routing import RoutedSource, Router
 from lookup.service import LookupService, LookupSettings
 from lookup.signals import Changes
@@ -222,6 +222,12 @@ class Office:
 
     async def check(self) -> str:
         return ""
+
+    async def inspect(self) -> SourceReport:
+        return SourceReport(source=self.name, system="", place="")
+
+    async def close(self) -> None:
+        return
 
 
 class Gateway:

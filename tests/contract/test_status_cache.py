@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,35 @@ async def test_what_is_put_is_what_is_got(cache: StatusCache, clock: Clock, stat
     kept = [answer(code(1), clock.now, state=state), answer(code(2), clock.now, found=False)]
     await cache.put(kept)
     assert await cache.get([code(1), code(2), code(3)]) == {each.code: each for each in kept}
+
+
+async def test_dossier_with_every_field_set_comes_back_equal(cache: StatusCache, clock: Clock) -> None:
+    full = Dossier(
+        code=code(1),
+        source="thanhhoa",
+        status=DossierStatus.MORE_DOCUMENTS,
+        agency="H51.18",
+        received_at=datetime(2026, 11, 20, 8, 30, tzinfo=UTC),
+        due_on=date(2026, 11, 30),
+        finished_at=datetime(2026, 11, 21, 9, 0, 0, 123_456, tzinfo=UTC),
+        returned_at=datetime(2026, 11, 21, 16, 0, tzinfo=timezone(timedelta(hours=7))),
+        changed_at=datetime(2026, 11, 22, 8, 0, tzinfo=UTC),
+        unit="Phòng “Một cửa”",
+        procedure="1.004946",
+        procedure_name="Đăng ký khai sinh",
+        missing="bản chính giấy chứng sinh",
+        fee="20.000 đồng",
+        receiving_agency="H51.18.1",
+        returning_agency="H51.18.2",
+        proofs=frozenset({"0123456789abcdef", "fedcba9876543210"}),
+    )
+    assert all(getattr(full, each.name) for each in fields(Dossier))
+    kept = replace(answer(code(1), clock.now), dossier=full)
+    await cache.put([kept])
+    (got,) = (await cache.get([code(1)])).values()
+    assert got == kept
+    assert got.dossier is not None
+    assert isinstance(got.dossier.proofs, frozenset)
 
 
 async def test_later_answer_replaces_the_earlier(cache: StatusCache, clock: Clock) -> None:

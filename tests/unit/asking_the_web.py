@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from ipaddress import ip_network
+from typing import Any
 
 from aiohttp import web
 
@@ -24,6 +25,13 @@ from gateway.http import make_app, public_routes
 from tests.unit.speaking import NOW, shipped_agencies, shipped_texts
 
 CODE = "H51.18-250701-0004"
+MORE: dict[str, Any] = {
+    "procedure": "1.004946",
+    "procedure_name": "Đăng ký biến động đất đai",
+    "unit": "Phòng Đăng ký",
+    "missing": "Bản chính giấy chứng nhận",
+    "fee": "50.000 đồng",
+}
 AS_OF = datetime(2026, 10, 8, 7, 29, 30, 250, tzinfo=UTC)
 
 
@@ -34,6 +42,7 @@ def answered(
     due_on: date | None = date(2026, 10, 12),
     agency: str = "H51.18",
     text: str = CODE,
+    proved: bool = False,
 ) -> QuestionAnswer:
     code = parse_canonical(text)
     assert code is not None
@@ -44,11 +53,13 @@ def answered(
         agency=agency,
         received_at=datetime(2026, 9, 30, 18, 0, tzinfo=UTC),  # one in the morning of the next day in Sóc Trăng
         due_on=due_on,
-        unit="Phòng Đăng ký",
-        procedure="1.004946",
     )
+    if proved:
+        dossier = replace(dossier, **MORE)
     return QuestionAnswer(
-        outcome=outcome, answer=DossierAnswer(code=code, outcome=outcome, dossier=dossier, as_of=AS_OF)
+        outcome=outcome,
+        answer=DossierAnswer(code=code, outcome=outcome, dossier=dossier, as_of=AS_OF),
+        proved=proved,
     )
 
 
@@ -82,11 +93,17 @@ class Behind:
 
 
 def listener(
-    behind: Behind, *, trusted: Sequence[str] = (), agencies: Mapping[str, object] | None = None
+    behind: Behind,
+    *,
+    trusted: Sequence[str] = (),
+    agencies: Mapping[str, object] | None = None,
+    proofs: bool = False,
+    clock: Callable[[], datetime] = lambda: NOW,
+    kept: int = 100,
 ) -> web.Application:
     asker = Asker(behind.ask)
     teller = Teller(Catalogue.from_mapping(shipped_texts()), Agencies.from_mapping(agencies or shipped_agencies()))
     proxies = [ip_network(network) for network in trusted]
-    api = WebApi(asker=asker, teller=teller, clock=lambda: NOW, trusted=proxies)
-    page = LookUpPage(asker=asker, teller=teller, clock=lambda: NOW, trusted=proxies)
+    api = WebApi(asker=asker, teller=teller, clock=clock, trusted=proxies, proofs=proofs, kept=kept)
+    page = LookUpPage(asker=asker, teller=teller, clock=clock, trusted=proxies, proofs=proofs)
     return make_app(public_routes([*api.routes(), *page.routes()]))

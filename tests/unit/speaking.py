@@ -9,6 +9,7 @@ from typing import Any
 
 from domain.agencies import Agencies
 from domain.catalogue import Catalogue
+from domain.grammar import Grammar
 from domain.gsm import segments_needed
 from domain.replies import ReplyWriter, Voice
 
@@ -27,6 +28,14 @@ def shipped_texts() -> dict[str, dict[str, Any]]:
 
 def shipped_agencies() -> dict[str, Any]:
     return tomllib.loads((CONFIG / "agencies.toml").read_text(encoding="utf-8"))
+
+
+def shipped_grammar() -> Grammar:
+    return Grammar.from_mapping(tomllib.loads((CONFIG / "grammar.toml").read_text(encoding="utf-8")))
+
+
+def shipped_procedures() -> dict[str, Any]:
+    return tomllib.loads((CONFIG / "procedures.toml").read_text(encoding="utf-8"))
 
 
 def shipped_writer() -> ReplyWriter:

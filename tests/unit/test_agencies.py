@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from collections import Counter
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from domain.agencies import PHONE_MAX, SHORT_NAME_MAX, Agencies, Agency, AgencyLevel
 from domain.codes import CodeFamily, DossierCode
-from tests.unit.speaking import shipped_agencies
+from tests.unit.speaking import shipped_agencies, shipped_grammar
 
 TODAY = date(2026, 10, 8)
 
@@ -60,7 +62,7 @@ def test_an_unlisted_section_is_answered_by_the_nearest_agency_above(
     assert found.identifier == identifier
 
 
-@pytest.mark.parametrize("typed", ["", "G09.20", "H5", "H512.18", "H51x", ".", "000.00.00.000"])
+@pytest.mark.parametrize("typed", ["", "H15.20", "H5", "H512.18", "H51x", ".", "000.00.00.000"])
 def test_nobody_of_ours_answers_for_a_strangers_code(shipped: Agencies, typed: str) -> None:
     assert shipped.find(typed) is None
 
@@ -156,13 +158,138 @@ def test_the_help_desk_must_have_a_telephone() -> None:
 def test_an_agency_is_called_by_its_full_name_in_the_readers_language(shipped: Agencies) -> None:
     agency = shipped.answering("H51.18", TODAY)
     assert agency is not None
-    assert agency.name("en") == "Department of Natural Resources and Environment of Sóc Trăng"
+    assert agency.name("en") == "Department of Agriculture and Environment of Cần Thơ"
     assert agency.name("km") == agency.names["vi"]
 
 
 def test_the_shipped_catalogue_is_plainly_a_sample(shipped: Agencies) -> None:
-    assert len(shipped) >= 12
-    assert all(agency.phone.startswith("02993 00") for agency in shipped)
+    assert all(re.fullmatch(r"02993 0\d{5}", agency.phone) for agency in shipped)
+    assert len({agency.phone for agency in shipped}) == len(shipped)
+
+
+def test_every_name_ever_printed_leads_to_somebody_in_force_today_with_a_telephone(shipped: Agencies) -> None:
+    for agency in shipped:
+        for name in (agency.identifier, *agency.aliases):
+            assert shipped.find(name) is agency
+            today = shipped.answering(name, TODAY)
+            assert today is not None, name
+            assert today.in_force(TODAY), name
+            assert today.phone, name
+
+
+def test_whoever_ended_says_who_carries_on_and_was_followed_the_next_day(shipped: Agencies) -> None:
+    for agency in shipped:
+        assert (agency.valid_to is None) == (agency.successor is None), agency.identifier
+        if agency.valid_to is not None:
+            next_day = shipped.answering(agency.identifier, agency.valid_to + timedelta(days=1))
+            assert next_day is not None, agency.identifier
+            assert next_day.identifier == agency.successor, agency.identifier
+
+
+def test_nothing_of_soc_trang_is_in_force_since_it_became_a_part_of_can_tho(shipped: Agencies) -> None:
+    its = [agency for agency in shipped if agency.identifier.startswith("H51")]
+    assert not any(agency.in_force(date(2025, 7, 1)) for agency in its)
+    assert all(agency.in_force(date(2025, 6, 30)) for agency in its if agency.valid_to == date(2025, 6, 30))
+
+
+# Resolution 1668/NQ-UBTVQH15 of 16 June 2025: eight wards and thirty-five communes made of 108 units.
+WARDS = "Phú Lợi, Sóc Trăng, Mỹ Xuyên, Vĩnh Phước, Vĩnh Châu, Khánh Hòa, Ngã Năm, Mỹ Quới"
+COMMUNES = (
+    "Hòa Tú, Gia Hòa, Nhu Gia, Ngọc Tố, Trường Khánh, Đại Ngãi, Tân Thạnh, Long Phú, Nhơn Mỹ, Phong Nẫm, An Lạc Thôn, "
+    "Kế Sách, Thới An Hội, Đại Hải, Phú Tâm, An Ninh, Thuận Hòa, Hồ Đắc Kiện, Mỹ Tú, Long Hưng, Mỹ Phước, Mỹ Hương, "
+    "Vĩnh Hải, Lai Hòa, Tân Long, Phú Lộc, Vĩnh Lợi, Lâm Tân, Thạnh Thới An, Tài Văn, Liêu Tú, Lịch Hội Thượng, Trần Đề, "
+    "An Thạnh, Cù Lao Dung"
+)
+
+
+def test_the_forty_three_new_units_are_all_there_and_each_has_predecessors(shipped: Agencies) -> None:
+    expected = {f"UBND phường {name}" for name in WARDS.split(", ")} | {
+        f"UBND xã {name}" for name in COMMUNES.split(", ")
+    }
+    new = [agency for agency in shipped if agency.level is AgencyLevel.COMMUNE and agency.parent == "H13"]
+    assert len(expected) == len(new) == 43
+    assert {agency.short_name for agency in new} == expected
+    followed = {agency.successor for agency in shipped if agency.level is AgencyLevel.COMMUNE}
+    assert {agency.identifier for agency in new} <= followed
+
+
+def test_the_eleven_districts_and_their_hundred_and_eight_communes_are_all_there(shipped: Agencies) -> None:
+    last_day = [agency for agency in shipped if agency.valid_to == date(2025, 6, 30)]
+    levels = Counter(agency.level for agency in last_day)
+    assert levels[AgencyLevel.DISTRICT] == 11
+    assert levels[AgencyLevel.COMMUNE] == 108
+
+
+@pytest.mark.parametrize(
+    ("printed", "today"),
+    [
+        ("000.00.18.H51", "Sở NN-MT Cần Thơ"),
+        ("H51.15", "Sở KH-CN Cần Thơ"),
+        ("H51.09", "Sở Nội vụ Cần Thơ"),
+        ("000.18.29.H51", "UBND xã Ngọc Tố"),
+        ("H51.20.09", "UBND phường Phú Lợi"),  # Ward 9, then Ward 1, then Phú Lợi
+        ("H51.26.08", "UBND xã Nhơn Mỹ"),  # Song Phụng went over the border of its district
+        ("H51.28.06", "UBND xã Tân Long"),
+        ("H51.24", "UBND xã An Thạnh"),  # the town of Cù Lao Dung is in An Thạnh now
+        ("H51", "TT Phục vụ HCC TP Cần Thơ"),
+        ("G09.20", "Bộ Nội vụ"),
+    ],
+)
+def test_the_one_who_holds_the_dossier_today_is_known(shipped: Agencies, printed: str, today: str) -> None:
+    agency = shipped.answering(printed, TODAY)
+    assert agency is not None
+    assert agency.short_name == today
+
+
+def test_the_receiving_point_in_phu_loi_answered_for_half_a_year(shipped: Agencies) -> None:
+    agency = shipped.answering("H51", date(2025, 12, 31))
+    assert agency is not None
+    assert agency.identifier == "H13.21"
+
+
+# ---- receipt numbers from before
+
+
+def test_a_shipped_keyword_means_nothing_else(shipped: Agencies) -> None:
+    assert shipped.clashes(shipped_grammar()) == []
+    assert len([agency for agency in shipped if agency.keyword]) >= 15
+
+
+def test_a_keyword_that_already_means_something_is_named() -> None:
+    agencies = catalogue(row("H51.01", keyword="DUNG"), row("H51.02", keyword="STNMT"), row("H51.03", keyword="HELP"))
+    assert agencies.clashes(shipped_grammar()) == [
+        "agency H51.01: keyword DUNG already means stop_all in the grammar",
+        "agency H51.03: keyword HELP already means help in the grammar",
+    ]
+
+
+def test_an_agencys_masks_come_with_all_its_names() -> None:
+    agencies = catalogue(row("H51.18", keyword="STNMT", legacy=["#####/####"], aliases=["000.00.18.H51"]))
+    (pattern,) = agencies.legacy_patterns()
+    assert (pattern.agency, pattern.mask, pattern.keyword) == ("H51.18", "#####/####", "STNMT")
+    assert pattern.names == ("H51.18", "000.00.18.H51", "Sở Y tế")
+
+
+def test_every_fault_of_keywords_and_masks_is_named_at_once() -> None:
+    with pytest.raises(ValueError, match=r"H51\.01") as caught:
+        catalogue(
+            row("H51.01", keyword="stnmt"),
+            row("H51.02", keyword="H51"),
+            row("H51.03", keyword="TOOLONGAWORD"),
+            row("H51.04", legacy=["####"]),
+            row("H51.05", legacy="#####"),
+            row("H51.06", keyword="SYT"),
+            row("H51.07", keyword="SYT"),
+            row("H51.08", legacy=[12]),
+        )
+    told = str(caught.value).splitlines()
+    for number in (1, 2, 3):
+        fault = f"agency H51.0{number}: keyword must be two to ten capital letters and digits, two letters first"
+        assert fault in told
+    assert "agency H51.04: the legacy mask '####' of H51.04 fixes fewer than five digits" in told
+    assert "agency H51.05: legacy must be a list" in told
+    assert "agency H51.08: legacy may hold texts only" in told
+    assert "keyword SYT: given to 2 agencies" in told
 
 
 def test_the_help_desk_is_reached_where_the_settings_say() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookup.batching import Batcher
+from lookup.batching import Batcher, at_once
 
 
 class Reads:
@@ -43,7 +43,7 @@ async def turns(count: int = 5) -> None:
 
 async def test_failing_read_fails_its_askers_only() -> None:
     reads = Reads(held=True)
-    batcher = Batcher(reads, in_flight=2)
+    batcher = Batcher(at_once(reads), in_flight=2)
     unlucky = [asyncio.ensure_future(batcher.get(["a"])), asyncio.ensure_future(batcher.get(["a", "b"]))]
     await turns()
     lucky = asyncio.ensure_future(batcher.get(["c"]))
@@ -60,7 +60,7 @@ async def test_failing_read_fails_its_askers_only() -> None:
 
 async def test_cancelled_asker_does_not_cancel_the_flight() -> None:
     reads = Reads(held=True)
-    batcher = Batcher(reads)
+    batcher = Batcher(at_once(reads))
     impatient = asyncio.ensure_future(batcher.get(["a"]))
     patient = asyncio.ensure_future(batcher.get(["a"]))
     await turns()
@@ -73,7 +73,7 @@ async def test_cancelled_asker_does_not_cancel_the_flight() -> None:
 
 async def test_failure_after_every_asker_left_disturbs_nobody() -> None:
     reads = Reads(held=True)
-    batcher = Batcher(reads)
+    batcher = Batcher(at_once(reads))
     asker = asyncio.ensure_future(batcher.get(["a"]))
     await turns()
     asker.cancel()
@@ -84,19 +84,69 @@ async def test_failure_after_every_asker_left_disturbs_nobody() -> None:
     assert await batcher.get(["a"]) == {"a": "A"}
 
 
+async def test_what_is_known_early_is_told_before_the_rest() -> None:
+    gate = asyncio.Event()
+
+    async def read(keys: Sequence[str]) -> AsyncIterator[Mapping[str, str]]:
+        yield {"a": "A"}
+        await gate.wait()
+        yield {"b": "B", "never asked": "?"}
+
+    batcher = Batcher(read)
+    late = [asyncio.ensure_future(batcher.get(["a", "b"])), asyncio.ensure_future(batcher.get(["c"]))]
+    assert await batcher.get(["a"]) == {"a": "A"}
+    assert not any(asker.done() for asker in late)
+    gate.set()
+    assert await asyncio.gather(*late) == [{"a": "A", "b": "B"}, {}]
+
+
+async def test_failure_after_the_first_part_fails_the_rest_only() -> None:
+    async def read(keys: Sequence[str]) -> AsyncIterator[Mapping[str, str]]:
+        yield {"a": "A"}
+        raise OSError("away")
+
+    batcher = Batcher(read)
+    rest = asyncio.ensure_future(batcher.get(["b"]))
+    assert await batcher.get(["a"]) == {"a": "A"}
+    with pytest.raises(OSError, match="away"):
+        await rest
+
+
+async def test_early_answer_of_a_forgotten_read_reaches_those_who_asked_before_only() -> None:
+    gates = [asyncio.Event(), asyncio.Event()]
+    reads = iter((0, 1))
+
+    async def read(keys: Sequence[str]) -> AsyncIterator[Mapping[str, str]]:
+        number = next(reads)
+        await gates[number].wait()
+        yield {"a": f"read {number}"}
+
+    batcher = Batcher(read)
+    before = asyncio.ensure_future(batcher.get(["a"]))
+    await turns()
+    batcher.forget(["a"])
+    after = asyncio.ensure_future(batcher.get(["a"]))
+    await turns()
+    gates[0].set()
+    assert await before == {"a": "read 0"}
+    assert not after.done()
+    gates[1].set()
+    assert await after == {"a": "read 1"}
+
+
 async def test_unknown_key_is_absent_not_an_error() -> None:
-    assert await Batcher(Reads()).get(["?", "a"]) == {"a": "A"}
+    assert await Batcher(at_once(Reads())).get(["?", "a"]) == {"a": "A"}
 
 
 async def test_nothing_asked_reads_nothing() -> None:
     reads = Reads()
-    assert await Batcher(reads).get([]) == {}
+    assert await Batcher(at_once(reads)).get([]) == {}
     assert reads.batches == []
 
 
 async def test_askers_of_one_loop_turn_share_a_read() -> None:
     reads = Reads()
-    batcher = Batcher(reads)
+    batcher = Batcher(at_once(reads))
     found = await asyncio.gather(*(batcher.get([key]) for key in "abcd"))
     assert found == [{key: key.upper()} for key in "abcd"]
     assert reads.batches == [["a", "b", "c", "d"]]
@@ -104,7 +154,7 @@ async def test_askers_of_one_loop_turn_share_a_read() -> None:
 
 async def test_second_asker_of_a_key_joins_its_flight() -> None:
     reads = Reads(held=True)
-    batcher = Batcher(reads)
+    batcher = Batcher(at_once(reads))
     first = asyncio.ensure_future(batcher.get(["a"]))
     await turns()
     second = asyncio.ensure_future(batcher.get(["a", "a"]))
@@ -116,7 +166,7 @@ async def test_second_asker_of_a_key_joins_its_flight() -> None:
 
 async def test_what_is_asked_while_reads_are_under_way_is_collected() -> None:
     reads = Reads(held=True)
-    batcher = Batcher(reads, in_flight=2)
+    batcher = Batcher(at_once(reads), in_flight=2)
     askers = []
     for key in "abcdef":
         askers.append(asyncio.ensure_future(batcher.get([key])))
@@ -132,14 +182,14 @@ async def test_what_is_asked_while_reads_are_under_way_is_collected() -> None:
 
 async def test_no_read_is_larger_than_allowed() -> None:
     reads = Reads()
-    batcher = Batcher(reads, largest=3, in_flight=1)
+    batcher = Batcher(at_once(reads), largest=3, in_flight=1)
     assert len(await batcher.get("abcdefgh")) == 8
     assert [len(batch) for batch in reads.batches] == [3, 3, 2]
 
 
 async def test_forgotten_key_is_read_again_not_joined() -> None:
     reads = Reads(held=True)
-    batcher = Batcher(reads)
+    batcher = Batcher(at_once(reads))
     before = asyncio.ensure_future(batcher.get(["a"]))
     await turns()
     batcher.forget(["a", "never asked"])
@@ -153,7 +203,7 @@ async def test_forgotten_key_is_read_again_not_joined() -> None:
 
 async def test_key_that_waits_is_not_lost_by_forgetting() -> None:
     reads = Reads()
-    batcher = Batcher(reads)
+    batcher = Batcher(at_once(reads))
     asker = asyncio.ensure_future(batcher.get(["a"]))
     await asyncio.sleep(0)
     batcher.forget(["a"])
@@ -161,25 +211,28 @@ async def test_key_that_waits_is_not_lost_by_forgetting() -> None:
 
 
 async def test_close_lets_nobody_wait_for_ever() -> None:
-    batcher = Batcher(Reads(held=True))
-    asker = asyncio.ensure_future(batcher.get(["a"]))
-    await turns()
+    batcher = Batcher(at_once(Reads(held=True)), in_flight=1)
+    askers = []
+    for key in "ab":
+        askers.append(asyncio.ensure_future(batcher.get([key])))
+        await turns()
     await batcher.close()
-    with pytest.raises(asyncio.CancelledError):
-        await asker
+    for asker in askers:
+        with pytest.raises(asyncio.CancelledError):
+            await asker
 
 
 @pytest.mark.parametrize("options", [{"in_flight": 0}, {"largest": 0}])
 def test_impossible_sizes_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        Batcher(Reads(), **options)
+        Batcher(at_once(Reads()), **options)
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdefg?"), max_size=6), max_size=30), st.integers(1, 4), st.integers(1, 4))
 def test_everybody_gets_exactly_what_they_asked_for(asked: list[list[str]], in_flight: int, largest: int) -> None:
     async def ask() -> None:
         reads = Reads()
-        batcher = Batcher(reads, in_flight=in_flight, largest=largest)
+        batcher = Batcher(at_once(reads), in_flight=in_flight, largest=largest)
 
         async def one(keys: list[str], wait: int) -> dict[str, str]:
             await turns(wait)

@@ -13,11 +13,12 @@ from click.testing import CliRunner
 
 from domain.errors import CredentialsRefused, GatewayError, StoreUnavailable
 from gateway import cli as command_line
-from gateway.cli import cli, main, without_secret
+from gateway.cli import cli, main
 from gateway.exit_codes import ExitCode, PortTaken
 from gateway.loop import run
 from gateway.roles import Duties
 from gateway.settings import Settings
+from gateway.terminal import without_secret
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -23,6 +23,7 @@ from domain.codes import (
     WhyNone,
     parse_canonical,
     read_codes,
+    read_reference,
 )
 
 TODAY = date(2026, 11, 22)
@@ -290,6 +291,72 @@ def test_a_legacy_number_that_may_go_on_behind_a_space_is_asked_about() -> None:
     assert [code.text for code in reading.candidates] == ["BN-2016-12", "BN-2016-123"]
     reading = read_codes("BN 2016 123 0912345678", today=TODAY, legacy=legacy)
     assert [code.text for code in reading.codes] == ["BN-2016-123"]
+
+
+def named(agency: str, keyword: str, name: str) -> LegacyPattern:
+    return LegacyPattern(agency, "#####/####", keyword=keyword, names=(agency, name))
+
+
+SHARED = [
+    named("H51.18", "STNMT", "Sở Tài nguyên"),
+    named("H51.16", "STP", "Sở Tư pháp"),
+    LegacyPattern("H51.19", "BN-#####", keyword="SYT"),
+]
+
+
+@pytest.mark.parametrize(
+    ("typed", "agencies"),
+    [
+        ("03706/2016", ["H51.18", "H51.16"]),
+        ("STNMT 03706/2016", ["H51.18"]),
+        ("stp03706/2016", ["H51.16"]),
+        ("03706/2016 (sở tư pháp)", ["H51.16"]),
+        ("H51.18 03706/2016", ["H51.18"]),
+        ("so 03706/2016", ["H51.18", "H51.16"]),
+        ("STNMT hay STP 03706/2016", ["H51.18", "H51.16"]),
+        ("so tai nguyen 03706/2016 so tu phap", ["H51.18", "H51.16"]),
+        ("SYT 03706/2016", []),
+        ("STP BN-03706", []),
+        ("BN-03706", ["H51.19"]),
+    ],
+)
+def test_the_agency_typed_beside_a_legacy_number_decides_and_none_is_guessed(typed: str, agencies: list[str]) -> None:
+    reading = read_codes(typed, today=TODAY, legacy=SHARED)
+    assert [code.agency for code in reading.codes or reading.candidates] == agencies
+    assert (reading.why is WhyNone.WHICH_AGENCY) == (not agencies)
+
+
+def test_each_of_two_legacy_numbers_has_its_own_agency() -> None:
+    reading = read_codes("STNMT 03706/2016\n03707/2016 so tu phap", today=TODAY, legacy=SHARED)
+    assert [(code.agency, code.text) for code in reading.codes] == [("H51.18", "03706/2016"), ("H51.16", "03707/2016")]
+
+
+def test_a_legacy_number_of_too_many_agencies_is_asked_for_with_the_agency() -> None:
+    legacy = [LegacyPattern(f"H51.2{number}", "#####/####") for number in range(5)]
+    assert read_codes("03706/2016", today=TODAY, legacy=legacy).why is WhyNone.WHICH_AGENCY
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        DossierCode(text=NEW, family=CodeFamily.NEW, agency="H51.18"),
+        DossierCode(text="000.00.18.H51-161220-0001", family=CodeFamily.OLD, agency="000.00.18.H51"),
+        DossierCode(text="03706/2016/07906", family=CodeFamily.LEGACY, agency="H51.29"),
+        DossierCode(text="03706:2016", family=CodeFamily.LEGACY, agency="H51"),
+    ],
+)
+def test_a_code_is_made_again_from_its_reference(code: DossierCode) -> None:
+    assert read_reference(code.reference) == code
+
+
+@pytest.mark.parametrize("reference", ["", "12345", "H51.18:", ":12345/2016", "h51.18:12345", NEW + " "])
+def test_what_is_no_reference_is_no_code(reference: str) -> None:
+    assert read_reference(reference) is None
+
+
+def test_a_typed_reference_is_read_as_the_agencys_number() -> None:
+    code = DossierCode(text="03706/2016", family=CodeFamily.LEGACY, agency="H51.16")
+    assert read_codes(code.reference, today=TODAY, legacy=SHARED).codes == (code,)
 
 
 def test_a_legacy_mask_that_would_match_any_number_is_refused() -> None:

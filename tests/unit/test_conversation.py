@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -17,11 +17,12 @@ from conversation.guards import Guards, GuardSettings
 from conversation.ports import Decision, Limit, Person, Recollection
 from conversation.questions import Questions
 from domain.answers import DossierAnswer, Outcome
-from domain.codes import DossierCode
+from domain.codes import DossierCode, LegacyPattern
 from domain.dossier import Dossier, DossierStatus
 from domain.grammar import Grammar
 from domain.gsm import segments_needed
 from domain.message import Address, Capabilities, InboundMessage
+from domain.procedure import Procedure
 from domain.questions import Question, QuestionAnswer
 from tests.unit.speaking import CONFIG, NOW, shipped_writer
 
@@ -43,13 +44,19 @@ class FakeLookUps:
         self.known: dict[str, Dossier] = {}
         self.slow: set[str] = set()
         self.asked: list[str] = []
+        self.codes: list[DossierCode] = []
         self.down = False
 
-    async def cached(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
+    async def cached(
+        self, codes: Sequence[DossierCode], *, proving: Collection[DossierCode] = ()
+    ) -> Mapping[DossierCode, DossierAnswer]:
         return {code: self._answer(code) for code in codes if code.text not in self.slow}
 
-    async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
+    async def find(
+        self, codes: Sequence[DossierCode], *, proving: Collection[DossierCode] = ()
+    ) -> Mapping[DossierCode, DossierAnswer]:
         self.asked += [code.text for code in codes]
+        self.codes += codes
         return {code: self._answer(code) for code in codes}
 
     async def last_known(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
@@ -81,6 +88,27 @@ class FakePeople:
         return next(self._numbers)
 
 
+class FakeCatalogue:
+    """Two procedures; of "ket hon" both are meant."""
+
+    def __init__(self) -> None:
+        self.known = [
+            Procedure(
+                code=code, names={"vi": name}, where={"vi": "UBND xã"}, fee={"vi": "Không"}, days=3, keywords=(words,)
+            )
+            for code, name, words in (
+                ("1.000894", "Đăng ký kết hôn", "ket hon"),
+                ("2.000806", "Đăng ký kết hôn có yếu tố nước ngoài", "ket hon nuoc ngoai"),
+            )
+        ]
+
+    def search(self, words: str, *, today: date, limit: int = 4) -> Sequence[Procedure]:
+        return [each for each in self.known if words in (*each.keywords, each.code) or words in each.keywords[0]]
+
+    def get(self, code: str, *, today: date) -> Procedure | None:
+        return next((each for each in self.known if each.code == code), None)
+
+
 @dataclass
 class Talk:
     """A conversation in which what is decided is remembered, as the journal would."""
@@ -89,6 +117,8 @@ class Talk:
     people: FakePeople = field(default_factory=FakePeople)
     guards: Guards = field(default_factory=lambda: guards(100))
     now: datetime = NOW
+    procedures: FakeCatalogue | None = None
+    legacy: Sequence[LegacyPattern] = ()
 
     def __post_init__(self) -> None:
         self.lookups.known = {
@@ -103,6 +133,8 @@ class Talk:
             grammar=grammar,
             clock=lambda: self.now,
             settings=ConversationSettings(),
+            procedures=self.procedures,
+            legacy=self.legacy,
         )
         self.questions = Questions(lookups=self.lookups, guards=self.guards, clock=lambda: self.now)
 
@@ -399,3 +431,56 @@ async def test_unsubscribe_stops_everything() -> None:
     talk = Talk()
     await talk.say("UNSUBSCRIBE")
     assert talk.people.persons[MOTHER].stopped_at == NOW
+
+
+# ---- procedures
+
+
+async def test_a_procedure_that_is_clear_is_told() -> None:
+    decision = await Talk(procedures=FakeCatalogue()).say("TT ket hon nuoc ngoai")
+    assert decision.outcome is Outcome.FOUND
+    assert (decision.text or "").startswith("Dang ky ket hon co yeu to nuoc ngoai")
+
+
+async def test_several_procedures_are_asked_back_and_the_choice_is_understood() -> None:
+    talk = Talk(procedures=FakeCatalogue())
+    asked = await talk.say("TT ket hon")
+    assert (asked.inquiry, asked.outcome) == ("ask_back", Outcome.UNREADABLE)
+    assert await talk.told("7") == asked.text
+    chosen = await talk.say("2")
+    assert (chosen.inquiry, chosen.outcome) == ("find_procedure", Outcome.FOUND)
+    assert "nuoc ngoai" in (chosen.text or "")
+    assert talk.people.persons[MOTHER].pending is None
+
+
+async def test_a_procedure_nobody_has_is_told_so() -> None:
+    decision = await Talk(procedures=FakeCatalogue()).say("TT nuoi voi")
+    assert decision.outcome is Outcome.NOT_FOUND
+    assert decision.text
+
+
+async def test_a_procedure_that_ended_while_it_was_asked_about_is_not_told() -> None:
+    catalogue = FakeCatalogue()
+    talk = Talk(procedures=catalogue)
+    await talk.say("TT ket hon")
+    catalogue.known.clear()
+    assert (await talk.say("1")).outcome is Outcome.NOT_FOUND
+
+
+async def test_dung_while_a_procedure_is_chosen_asks_again() -> None:
+    talk = Talk(procedures=FakeCatalogue())
+    first = await talk.told("TT ket hon")
+    assert await talk.told("dung") == first
+
+
+# ---- receipt numbers from before
+
+
+async def test_a_number_of_two_agencies_is_asked_back_and_the_chosen_agency_answers() -> None:
+    talk = Talk(legacy=[LegacyPattern(agency, "#####/####/#####") for agency in ("H51.18", "H51.29.18")])
+    asked = await talk.say("12345/2016/00123")
+    assert asked.inquiry == "ask_back"
+    talk.lookups.slow = {"12345/2016/00123"}
+    chosen = await talk.say("2")
+    assert chosen.dossier_code == "12345/2016/00123"
+    assert [code.agency for code in talk.lookups.codes] == ["H51.29.18"]

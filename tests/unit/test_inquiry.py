@@ -31,6 +31,7 @@ from domain.inquiry import (
     Unreadable,
     read_inquiry,
 )
+from domain.proof import Proof, ProofKind
 
 TODAY = date(2026, 11, 22)
 WORDS = tomllib.loads((Path(__file__).parents[2] / "config" / "grammar.toml").read_text(encoding="utf-8"))
@@ -234,6 +235,8 @@ def test_every_word_of_the_grammar_is_understood_by_itself(kind: Kind) -> None:
         Kind.ACCENTS_ON: ChooseLanguage,
         Kind.ACCENTS_OFF: ChooseLanguage,
         Kind.FEEDBACK: Feedback,
+        Kind.SECRET: Unreadable,  # of what?
+        Kind.LAST_FOUR: Unreadable,
     }
     for words in WORDS[kind.value].values():
         for word in words:
@@ -253,6 +256,46 @@ def test_a_legacy_number_is_looked_up() -> None:
     inquiry = read_inquiry("HS 03706/2016/07906", GRAMMAR, today=TODAY, legacy=legacy)
     assert isinstance(inquiry, LookUp)
     assert str(inquiry.codes[0]) == "03706/2016/07906"
+
+
+SECRET = Proof(ProofKind.SECRET, "7K3M9Q")
+LAST_FOUR = Proof(ProofKind.LAST_FOUR, "1234")
+
+
+@pytest.mark.parametrize(
+    ("typed", "proof"),
+    [
+        (f"{NEW} MK 7K3M9Q", SECRET),
+        (f"mã tra cứu 7K3M9Q {OLD}", SECRET),
+        (f"SDT 1234 {OLD}", LAST_FOUR),
+        (f"{NEW} 4 số cuối là 1234", LAST_FOUR),
+        (f"{NEW} SDT 0987 651 234", None),
+        (f"{NEW} 1234", None),
+        (f"{NEW} 7K3M9Q", None),
+        (f"{NEW} MK {OLD}", None),
+        (f"{NEW} SDT 12345", None),
+    ],
+)
+def test_a_proof_is_one_only_behind_its_keyword(typed: str, proof: Proof | None) -> None:
+    inquiry = read(typed)
+    assert getattr(inquiry, "proof", None) == proof
+    assert isinstance(inquiry, LookUp if proof else LookUp | AskBack)
+
+
+@pytest.mark.parametrize("section", ["secret", "last_four"])
+@pytest.mark.parametrize("code", [NEW, OLD])
+def test_every_word_of_a_proof_works_before_a_code_and_behind_it(section: str, code: str) -> None:
+    for word in WORDS[section]["words"]:
+        for typed in (f"{word} 1234 {code}", f"{code} {word.upper()}: 1234"):
+            inquiry = read(typed)
+            assert isinstance(inquiry, LookUp), typed
+            assert [each.text for each in inquiry.codes] == [code], typed
+            assert inquiry.proof == Proof(ProofKind(section), "1234"), typed
+
+
+def test_an_agencys_keyword_disturbs_no_wish() -> None:
+    legacy = [LegacyPattern("H51.18", "#####/####", keyword="STNMT")]
+    assert read_inquiry(f"DK STNMT {NEW}", GRAMMAR, today=TODAY, legacy=legacy) == Follow(codes=THIS)
 
 
 @given(st.one_of(st.text(max_size=400), st.binary(max_size=400).map(lambda raw: raw.decode("latin-1"))))

@@ -3,102 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
 from adapters.memory.cache import MemoryStatusCache
-from domain.answers import Outcome
-from domain.codes import CodeFamily, DossierCode
-from domain.dossier import Dossier, DossierStatus
-from domain.errors import SettingsError, SourceMisread, SourceUnavailable
+from domain.answers import DossierAnswer, Outcome
+from domain.codes import DossierCode
+from domain.dossier import DossierStatus
+from domain.errors import SourceMisread, SourceUnavailable
 from lookup.cache import TwoLevelCache
+from lookup.limits import SourceLimits
+from lookup.ports import CachedAnswer, StatusCache
 from lookup.retry import RetryPolicy
 from lookup.routing import RoutedSource, Router
 from lookup.service import LookupService, LookupSettings
-
-NO_RETRY = RetryPolicy(attempts=1)
-SETTINGS = LookupSettings(retry=NO_RETRY)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **by: float) -> None:
-        self.now += timedelta(**by)
-
-
-def code(text: str, agency: str | None = None) -> DossierCode:
-    return DossierCode(text=text, agency=text.partition("-")[0] if agency is None else agency)
-
-
-@dataclass
-class FakeSource:
-    """A one-stop system in a dictionary; `failure` is raised while it is set, `gate` holds reads back."""
-
-    name: str = "h51"
-    states: dict[str, DossierStatus] = field(default_factory=dict)
-    failure: Exception | None = None
-    failures_left: int = -1
-    gate: asyncio.Event | None = None
-    reads: list[list[str]] = field(default_factory=list)
-
-    async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Dossier]:
-        self.reads.append([each.text for each in codes])
-        states = dict(self.states)
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.failure is not None and self.failures_left != 0:
-            self.failures_left -= 1
-            raise self.failure
-        return {
-            each: Dossier(code=each, source=self.name, status=states[each.text], agency=each.agency)
-            for each in codes
-            if each.text in states
-        }
-
-    async def check(self) -> str:
-        return "ok"
-
-
-@dataclass
-class Desk:
-    """A service with everything around it."""
-
-    source: FakeSource = field(default_factory=FakeSource)
-    clock: Clock = field(default_factory=Clock)
-    settings: LookupSettings = SETTINGS
-    sources: tuple[RoutedSource, ...] = ()
-    counted: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        routed = self.sources or (RoutedSource(source=self.source, prefixes=("H51",), default=True),)
-        self.cache = MemoryStatusCache(self.clock)
-        self.service = LookupService(
-            router=Router(routed), cache=self.cache, clock=self.clock, settings=self.settings, count=self.count
-        )
-
-    def count(self, event: str, source: str) -> None:
-        self.counted[event, source] += 1
-
-    async def outcome(self, wanted: DossierCode) -> Outcome:
-        return (await self.service.find([wanted]))[wanted].outcome
-
-
-KNOWN = code("H51.18-210817-0005")
-UNKNOWN = code("H51.18-210817-0006")
-
-
-def desk(**options: object) -> Desk:
-    return Desk(source=FakeSource(states={KNOWN.text: DossierStatus.IN_PROCESS}, **options))  # type: ignore[arg-type]
+from tests.unit.looking_up import KNOWN, NO_RETRY, SETTINGS, UNKNOWN, Clock, Desk, FakeSource, code, desk, turns
 
 
 async def test_source_that_is_down_is_never_told_as_not_found() -> None:
@@ -210,7 +133,7 @@ async def test_at_most_two_reads_of_a_source_are_under_way_over_all_routes() -> 
         source=source,
         sources=(
             RoutedSource(source=source, prefixes=("H51",), default=True),
-            RoutedSource(source=FakeSource(name="other"), prefixes=("H13",)),
+            RoutedSource(source=FakeSource(name="other"), default=True),
         ),
     )
     askers = []
@@ -222,7 +145,7 @@ async def test_at_most_two_reads_of_a_source_are_under_way_over_all_routes() -> 
     assert source.gate is not None
     source.gate.set()
     await asyncio.gather(*askers)
-    assert len(source.reads) == 4
+    assert sorted(text for read in source.reads for text in read) == ["G09-0", "G09-2", "H51-1", "H51-3"]
 
 
 async def test_dropped_code_is_read_again() -> None:
@@ -301,6 +224,63 @@ async def test_outage_is_logged_when_it_begins_and_when_it_ends() -> None:
     assert [line["event"] for line in logs] == ["source.unavailable", "source.back"]
 
 
+async def test_source_that_does_not_answer_is_left_alone_and_tried_again_by_one_read() -> None:
+    d = desk(failure=SourceUnavailable("away"))
+    with capture_logs() as logs:
+        for number in range(9):
+            assert await d.outcome(code(f"H51-{number}")) is Outcome.SOURCE_DOWN
+        assert len(d.source.reads) == 5
+        assert d.counted == {("unavailable", "h51"): 5, ("skipped", "h51"): 4}
+        d.clock.forward(seconds=10)
+        d.source.gate = asyncio.Event()
+        probe = asyncio.ensure_future(d.outcome(KNOWN))
+        await turns()
+        assert await d.outcome(UNKNOWN) is Outcome.SOURCE_DOWN
+        assert len(d.source.reads) == 6
+        d.source.failure = None
+        d.source.gate.set()
+        assert await probe is Outcome.FOUND
+        assert await d.outcome(UNKNOWN) is Outcome.NOT_FOUND
+    assert [line["event"] for line in logs] == [
+        "source.unavailable",
+        "source.breaker_opened",
+        "source.breaker_closed",
+        "source.back",
+    ]
+
+
+async def test_nobody_waits_behind_the_read_that_tries_whether_the_only_connection_works_again() -> None:
+    source = FakeSource(failure=SourceUnavailable("away"))
+    limits = SourceLimits(in_flight=1, retry=NO_RETRY, breaker_failures=1)
+    d = Desk(sources=(RoutedSource(source=source, default=True, limits=limits),))
+    await d.outcome(KNOWN)
+    d.clock.forward(seconds=10)
+    source.gate = asyncio.Event()
+    probe = asyncio.ensure_future(d.outcome(KNOWN))
+    await turns()
+    assert await d.outcome(UNKNOWN) is Outcome.SOURCE_DOWN
+    assert not probe.done()
+    await d.service.close()
+    with pytest.raises(asyncio.CancelledError):
+        await probe
+
+
+async def test_misread_source_is_not_left_alone_since_it_answers_in_time() -> None:
+    d = desk(failure=SourceMisread("no such column"))
+    for number in range(9):
+        await d.outcome(code(f"H51-{number}"))
+    assert len(d.source.reads) == 9
+
+
+async def test_every_attempt_is_timed_the_failed_ones_too() -> None:
+    quick = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.001)
+    d = Desk(
+        source=FakeSource(failure=SourceUnavailable("hiccup"), failures_left=2), settings=LookupSettings(retry=quick)
+    )
+    await d.service.find([KNOWN])
+    assert [source for source, _ in d.timed] == ["h51"] * 3
+
+
 async def test_asker_who_leaves_takes_nothing_from_the_others() -> None:
     d = desk(gate=asyncio.Event())
     impatient = asyncio.ensure_future(d.service.find([KNOWN]))
@@ -312,107 +292,12 @@ async def test_asker_who_leaves_takes_nothing_from_the_others() -> None:
     assert (await patient)[KNOWN].outcome is Outcome.FOUND
 
 
-# ---- several sources
-
-
-def two(first: FakeSource, second: FakeSource) -> Desk:
-    return Desk(
-        sources=(
-            RoutedSource(source=first, prefixes=("H51",), default=True),
-            RoutedSource(source=second, prefixes=("H13",), default=True),
-        )
-    )
-
-
-NATIONAL = code("G09.20-20260609-0092637")
-
-
-async def test_undeclared_code_goes_to_the_defaults_in_order_until_one_knows_it() -> None:
-    first, second = FakeSource("first"), FakeSource("second", states={NATIONAL.text: DossierStatus.DONE})
-    d = two(first, second)
-    answer = (await d.service.find([NATIONAL]))[NATIONAL]
-    assert answer.dossier is not None
-    assert answer.dossier.source == "second"
-    assert (len(first.reads), len(second.reads)) == (1, 1)
-    first.states[NATIONAL.text] = DossierStatus.DONE
-    await d.service.drop([NATIONAL])
-    answer = (await d.service.find([NATIONAL]))[NATIONAL]
-    assert answer.dossier is not None
-    assert answer.dossier.source == "first"
-    assert len(second.reads) == 1
-
-
-@pytest.mark.parametrize("down", ["first", "second"])
-async def test_one_default_down_and_the_code_nowhere_is_source_down(down: str) -> None:
-    d = two(
-        *(FakeSource(name, failure=SourceUnavailable("x") if name == down else None) for name in ("first", "second"))
-    )
-    assert await d.outcome(NATIONAL) is Outcome.SOURCE_DOWN
-    assert await d.service.cached([NATIONAL]) == {}
-
-
-async def test_one_default_down_and_the_other_knows_it_is_found() -> None:
-    second = FakeSource("second", states={NATIONAL.text: DossierStatus.DONE})
-    d = two(FakeSource("first", failure=SourceUnavailable("x")), second)
-    assert await d.outcome(NATIONAL) is Outcome.FOUND
-
-
-async def test_source_that_is_down_leaves_the_others_askers_alone() -> None:
-    other = code("H13.18-250701-0001")
-    d = two(
-        FakeSource("first", failure=SourceUnavailable("x")),
-        FakeSource("second", states={other.text: DossierStatus.DONE}),
-    )
-    found = await d.service.find([KNOWN, other])
-    assert (found[KNOWN].outcome, found[other].outcome) == (Outcome.SOURCE_DOWN, Outcome.FOUND)
-
-
-async def test_code_nobody_answers_for_is_not_found() -> None:
-    d = Desk(sources=(RoutedSource(source=FakeSource(), prefixes=("H51",)),))
-    assert await d.outcome(NATIONAL) is Outcome.NOT_FOUND
-
-
-ROUTES = [
-    ("H51", "province"),
-    ("H51.18", "department"),
-    ("H51.18.03", "department"),
-    ("H51.180", "province"),
-    ("000.00.18.H51", "department"),
-    ("000.00.00.H51", "province"),
-    ("000.18.29.H51", "province"),
-    ("H5", "rest"),
-    ("H13", "rest"),
-    ("", "rest"),
-]
-
-
-@pytest.mark.parametrize(("agency", "expected"), ROUTES)
-def test_longest_declared_agency_prefix_decides(agency: str, expected: str) -> None:
-    router = Router(
-        [
-            RoutedSource(source=FakeSource("province"), prefixes=("H51",)),
-            RoutedSource(source=FakeSource("department"), prefixes=("000.00.18.H51",)),
-            RoutedSource(source=FakeSource("rest"), default=True),
-        ]
-    )
-    route = router.route(DossierCode(text="x", family=CodeFamily.NEW, agency=agency))
-    assert [source.name for source in route.sources] == [expected]
-
-
-def test_router_refuses_what_cannot_work() -> None:
-    with pytest.raises(SettingsError, match="no one-stop system"):
-        Router([])
-    with pytest.raises(SettingsError, match="same name"):
-        Router([RoutedSource(source=FakeSource(), default=True)] * 2)
-    with pytest.raises(SettingsError, match="nothing would be asked of h51"):
-        Router([RoutedSource(source=FakeSource())])
-
-
 def test_settings_refuse_what_cannot_work() -> None:
     for wrong in (
         {"time_limit": 0.0},
         {"in_flight": 0},
         {"largest_batch": 0},
+        {"hedge_after": -1.0},
         {"stale_for": timedelta(seconds=1)},
         {"not_found_for": timedelta(seconds=-1)},
     ):
@@ -420,6 +305,9 @@ def test_settings_refuse_what_cannot_work() -> None:
             LookupSettings(**wrong)
     with pytest.raises(ValueError, match="at least 1"):
         RetryPolicy(attempts=0)
+    for wrong in ({"time_limit": 0.0}, {"in_flight": 0}, {"breaker_failures": 0}, {"breaker_pause": -1.0}):
+        with pytest.raises(ValueError, match=r"at least|not negative"):
+            SourceLimits(**wrong)
 
 
 # ---- two caches
@@ -472,6 +360,94 @@ async def test_drop_reaches_both_caches() -> None:
     await service.close()
 
 
-async def turns(count: int = 8) -> None:
-    for _ in range(count):
-        await asyncio.sleep(0)
+# ---- asked about with a proof
+
+
+@dataclass
+class CountingCache:
+    """A cache that writes down what it is asked for; who asks does not see a difference."""
+
+    inner: StatusCache
+    calls: list[str] = field(default_factory=list)
+
+    async def get(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, CachedAnswer]:
+        self.calls.append(f"get {len(codes)}")
+        return await self.inner.get(codes)
+
+    async def put(self, answers: Sequence[CachedAnswer]) -> None:
+        self.calls.append(f"put {len(answers)}")
+        await self.inner.put(answers)
+
+    async def drop(self, codes: Sequence[DossierCode]) -> None:
+        await self.inner.drop(codes)
+
+    async def clear(self) -> None:
+        await self.inner.clear()
+
+
+async def prove(service: LookupService, wanted: DossierCode) -> DossierAnswer:
+    """As a conversation asks: what can be told at once, else a read."""
+    cached = await service.cached([wanted], proving=[wanted])
+    return cached[wanted] if cached else (await service.find([wanted], proving=[wanted]))[wanted]
+
+
+async def steps_of_proving(known: bool, layout: str, failing: str) -> tuple[list[str], list[str], list[int]]:  # noqa: FBT001
+    """What the near cache, the far cache and the sources are asked for by somebody who asks again and again."""
+    names = ("first", "second", "third")
+    states = {KNOWN.text: DossierStatus.IN_PROCESS} if known else {}
+    failure = SourceUnavailable("away")
+    sources = [
+        FakeSource(name, states=states if name == "first" else {}, failure=failure if name == failing else None)
+        for name in names
+    ]
+    passes_to = names[1:] if layout == "passes" else ()
+    routed = [RoutedSource(source=sources[0], default=True, passes_to=passes_to)]
+    if layout != "one":
+        routed += [RoutedSource(source=each, default=True) for each in sources[1:]]
+    clock = Clock()
+    near, far = CountingCache(MemoryStatusCache(clock)), CountingCache(MemoryStatusCache(clock))
+    d = Desk(sources=tuple(routed), clock=clock, cache=TwoLevelCache(near, far, clock))
+    for wait in (0, 10, 10, 50):
+        clock.forward(seconds=wait)
+        answer = await prove(d.service, KNOWN)
+        if failing:
+            assert answer.outcome is Outcome.SOURCE_DOWN
+        else:
+            assert answer.outcome is (Outcome.FOUND if known else Outcome.NOT_FOUND)
+    await d.service.close()
+    return near.calls, far.calls, [len(source.reads) for source in sources]
+
+
+@pytest.mark.parametrize("failing", ["", "second", "third"])
+@pytest.mark.parametrize("layout", ["one", "fallbacks", "passes"])
+async def test_who_proves_causes_the_same_reads_whether_or_not_there_is_a_dossier(layout: str, failing: str) -> None:
+    if layout == "one" and failing:
+        return
+    found = await steps_of_proving(True, layout, failing)
+    not_found = await steps_of_proving(False, layout, failing)
+    assert found == not_found
+    reads = 4 if failing else 3  # at 0, 20 and 70 s; without an outage that of 10 s is answered from the cache
+    assert found[2] == [reads, *([0, 0] if layout == "one" else [reads, reads])]
+
+
+async def test_what_others_were_told_is_told_to_who_proves_no_longer_than_not_found_would_be() -> None:
+    d = desk()
+    await d.service.find([KNOWN])
+    d.clock.forward(seconds=14)
+    assert list(await d.service.cached([KNOWN], proving=[KNOWN])) == [KNOWN]
+    d.clock.forward(seconds=1)
+    assert await d.service.cached([KNOWN], proving=[KNOWN]) == {}
+    assert list(await d.service.cached([KNOWN])) == [KNOWN]
+    await d.service.find([KNOWN], proving=[KNOWN])
+    assert len(d.source.reads) == 2
+
+
+async def test_who_proves_and_who_does_not_share_a_read() -> None:
+    d = desk(gate=asyncio.Event())
+    asking = [asyncio.ensure_future(d.service.find([KNOWN], proving=proving)) for proving in ([KNOWN], [])]
+    await turns()
+    assert d.source.gate is not None
+    d.source.gate.set()
+    for answers in await asyncio.gather(*asking):
+        assert answers[KNOWN].outcome is Outcome.FOUND
+    assert d.source.reads == [[KNOWN.text]]

@@ -19,6 +19,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 PIN = re.compile(r"^([a-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+HEAVY = ("sqlserver", "oracle")  # extras that few installations need, left out of the lock of the gateway itself
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -27,8 +28,10 @@ def pins(lock: str) -> dict[str, str]:
 
 def wanted(lock: str) -> list[Requirement]:
     project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
-    lists = [project["dependencies"], *project["optional-dependencies"].values()]
-    lists += [groups["test"], groups["check"]] if lock == "requirements-dev.lock" else []
+    whole = lock == "requirements-dev.lock"
+    extras = project["optional-dependencies"]
+    lists = [project["dependencies"], *(extras[name] for name in extras if whole or name not in HEAVY)]
+    lists += [groups["test"], groups["check"]] if whole else []
     return [Requirement(text) for texts in lists for text in texts]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,13 +15,14 @@ from hypothesis import strategies as st
 
 from adapters.onestop.dates import DATE_FORMATS, is_empty, read_moment
 from adapters.onestop.mapping import PERSONAL_COLUMNS, SourceMapping, load_mapping, status_key
-from adapters.onestop.rows import RowReader
+from adapters.onestop.records import RecordReader
 from demo.onestop import NEXT, OPENCPS_STATES
 from domain.codes import CodeFamily, DossierCode
 from domain.dossier import LEGAL_MOVES, Dossier, DossierStatus
 from domain.errors import SettingsError
+from tests.onestop_schemas.schemas import CONFIG, SCHEMAS, Schema
 
-FILES = sorted((Path(__file__).parents[2] / "config" / "onestop").glob("*.toml"))
+FILES = sorted(file for file in CONFIG.glob("*.toml") if "table" in tomllib.loads(file.read_text()))
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 CODE = DossierCode(text="H51.18-210817-0005", agency="H51.18")
 MINIMAL = """
@@ -45,34 +47,48 @@ def small(extra: str = "") -> SourceMapping:
     return load_mapping(extra + MINIMAL, "small.toml")
 
 
+WORDS = ("code", "status", "received_at", "due_on", "agency")
+
+
 def read(row: tuple[Any, ...], mapping: SourceMapping | None = None) -> tuple[Dossier, Notes]:
     notes: Notes = []
-    reader = RowReader(mapping or small(), "small", lambda event, value: notes.append((event, value)))
-    return reader.read(row, CODE), notes
+    reader = RecordReader(mapping or small(), "small", lambda event, value: notes.append((event, value)))
+    return reader.read(dict(zip(WORDS, row, strict=False)), CODE), notes
 
 
 # ---- states
 
 
-@pytest.mark.parametrize("value", [None, "", "13", 13, "interoperating", "4a", "-4", "44", "٤", b"4", True])
+@pytest.mark.parametrize(
+    "value", [None, "", "13", 13, "interoperating", "4a", "-4", "44", "٤", b"\xff", True, [4], {"4": 4}]
+)
 def test_unmapped_state_is_none_and_noted_never_passed_through(value: object) -> None:
     dossier, notes = read((CODE.text, value, None, None))
     assert dossier.status is None
     assert [event for event, _ in notes] == ["status_unmapped"]
 
 
-@pytest.mark.parametrize("value", ["4", 4, 4.0, "04", " 4 ", "4.0", "processing", "Processing", " PROCESSING\n"])
+@pytest.mark.parametrize(
+    "value", ["4", 4, 4.0, "04", " 4 ", "4.0", "processing", "Processing", " PROCESSING\n", b"4", Decimal("4.00")]
+)
 def test_state_is_read_however_the_source_types_it(value: object) -> None:
     dossier, notes = read((CODE.text, value, None, None))
     assert dossier.status is DossierStatus.IN_PROCESS
     assert notes == []
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_shipped_mapping_reaches_all_ten_national_states(file: Path) -> None:
-    mapping = load_mapping(file.read_text(), file.name)
-    assert set(mapping.status.values()) == set(DossierStatus)
-    assert mapping.name == file.stem
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=lambda schema: schema.style)
+def test_shipped_mapping_reaches_every_state_its_schema_can_say(schema: Schema) -> None:
+    mapping = schema.mapping()
+    assert {state.status for _, state in mapping.meanings()} == schema.says
+    assert mapping.name == schema.style
+
+
+def test_two_schemas_can_say_all_ten_national_states() -> None:
+    assert sorted(style for style, schema in SCHEMAS.items() if schema.says == set(DossierStatus)) == [
+        "opencps",
+        "thanhhoa",
+    ]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -81,13 +97,16 @@ def test_shipped_mapping_names_no_column_with_persons(file: Path) -> None:
     assert not PERSONAL_COLUMNS & {column.casefold() for column in mapping.all_columns()}
 
 
-def test_both_shipped_mappings_exist() -> None:
-    assert [file.stem for file in FILES] == ["opencps", "thanhhoa"]
+def test_every_shipped_mapping_of_a_database_has_its_schema_among_the_tests() -> None:
+    assert [file.stem for file in FILES] == sorted(SCHEMAS)
 
 
 def test_demo_and_mapping_agree_on_the_states_of_opencps() -> None:
-    written = tomllib.loads(FILES[0].read_text())["status"]
-    assert written == {name: int(status) for status, name in OPENCPS_STATES.items()}
+    known = SCHEMAS["opencps"].mapping().status
+    assert {name: known[name].status for name in OPENCPS_STATES.values()} == {
+        name: status for status, name in OPENCPS_STATES.items()
+    }
+    assert not any(known[name].assumed for name in OPENCPS_STATES.values())
 
 
 def test_demo_desk_makes_legal_moves_only() -> None:
@@ -200,9 +219,9 @@ def test_agency_stands_in_a_column_or_else_in_the_code(held_by: object, expected
     ("held_by", "asked", "expected"), [("A", "A", True), ("B", "A", False), ("", "A", True), ("B", "", True)]
 )
 def test_legacy_number_of_another_agency_is_a_strangers_dossier(held_by: str, asked: str, *, expected: bool) -> None:
-    reader = RowReader(load_mapping(WITH_AGENCY, "x"), "small", lambda *_: None)
+    reader = RecordReader(load_mapping(WITH_AGENCY, "x"), "small", lambda *_: None)
     legacy = DossierCode(text="1234", family=CodeFamily.LEGACY, agency=asked)
-    assert reader.belongs_to(("1234", "9", None, None, held_by), legacy) is expected
+    assert reader.belongs_to({"code": "1234", "agency": held_by}, legacy) is expected
 
 
 HIDDEN = MINIMAL + '[[hidden]]\ncolumn = "x"\nfilled = true\n[[hidden]]\ncolumn = "y"\nvalues = ["Deleted", 1]\n'
@@ -222,8 +241,8 @@ HIDDEN = MINIMAL + '[[hidden]]\ncolumn = "x"\nfilled = true\n[[hidden]]\ncolumn 
     ],
 )
 def test_soft_deleted_row_is_hidden(deleted_on: object, lock: object, *, expected: bool) -> None:
-    reader = RowReader(load_mapping(HIDDEN, "x"), "small", lambda *_: None)
-    assert reader.is_hidden((CODE.text, "9", None, None, deleted_on, lock)) is expected
+    reader = RecordReader(load_mapping(HIDDEN, "x"), "small", lambda *_: None)
+    assert reader.is_hidden({"hidden.0": deleted_on, "hidden.1": lock}) is expected
 
 
 # ---- mapping files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from ipaddress import ip_network
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pytest_aiohttp.plugin import AiohttpClient
 from structlog.testing import capture_logs
 
-from channels.web.asking import Asker
+from channels.web.asking import Answer, Asker
 from channels.web.client import choose_language, client_address
 from domain.answers import Outcome
 from domain.dossier import DossierStatus
@@ -54,9 +54,10 @@ async def test_a_dossier_is_told_with_its_dates_its_agency_and_the_time_of_the_d
         "finished_on": None,
         "returned_on": None,
         "overdue": False,
-        "agency": {"name": "Sở Tài nguyên và Môi trường tỉnh Sóc Trăng", "phone": "02993 000018"},
+        "agency": {"name": "Sở Nông nghiệp và Môi trường thành phố Cần Thơ", "phone": "02993 013010"},
         "as_of": "2026-10-08T14:29:30+07:00",
         "stale": False,
+        "tier": "public",
     }
 
 
@@ -147,7 +148,7 @@ async def test_not_found_depends_on_nothing_but_the_code(client: Client, behind:
     forbidden = await client.get(PATH)
     assert await missing.read() == await forbidden.read()
     told = await missing.json()
-    assert told["agency"]["phone"] == "02993 000018"
+    assert told["agency"]["phone"] == "02993 013010"
     assert set(told) == {"type", "title", "status", "detail", "code", "agency"}
 
 
@@ -316,6 +317,18 @@ async def test_an_answer_goes_to_whoever_asked() -> None:
     assert [answer.reason for answer in answers] == [question.text for question in questions(20)]
 
 
+async def test_nobody_is_asked_nothing(behind: Behind) -> None:
+    asker = Asker(behind.ask)
+
+    async def one_after_the_other(batch: Sequence[Question]) -> None:
+        for question in batch:
+            await asker.answer(question)
+
+    await asyncio.gather(*(one_after_the_other(questions(5)) for _ in range(3)))
+    await asyncio.sleep(0)
+    assert [len(batch) for batch in behind.asked] == [3] * 5
+
+
 async def test_a_hanging_batch_holds_up_nobody_who_comes_later() -> None:
     asked, hang = asyncio.Event(), asyncio.Event()
 
@@ -370,3 +383,45 @@ async def test_somebody_who_left_disturbs_nobody(behind: Behind) -> None:
     await asyncio.sleep(0)
     leaving.cancel()
     assert (await staying).outcome is Outcome.FOUND
+
+
+def reading(text: str, gate: asyncio.Event, ended: list[str]) -> Awaitable[QuestionAnswer]:
+    """An answer that waits for an agency."""
+
+    async def wait() -> QuestionAnswer:
+        await gate.wait()
+        ended.append(text)
+        return unreadable(text)
+
+    return wait()
+
+
+async def test_an_agency_that_hangs_is_waited_for_by_its_own_askers_only() -> None:
+    gate, ended = asyncio.Event(), list[str]()
+
+    async def ask(batch: Sequence[Question]) -> Sequence[Answer]:
+        return [reading(each.text, gate, ended) if each.text == "0" else unreadable(each.text) for each in batch]
+
+    asker = Asker(ask)
+    hanging, others = asyncio.create_task(asker.answer(questions(1)[0])), questions(3)[1:]
+    assert [answer.reason for answer in await asyncio.gather(*map(asker.answer, others))] == ["1", "2"]
+    assert not hanging.done()
+    gate.set()
+    assert (await hanging).reason == "0"
+
+
+async def test_a_question_whose_asker_left_is_looked_up_and_charged_all_the_same() -> None:
+    gate, asked, ended = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def ask(batch: Sequence[Question]) -> Sequence[Answer]:
+        asked.set()
+        await gate.wait()
+        return [reading(each.text, gate, ended) for each in batch]
+
+    asker = Asker(ask)
+    leaving, staying = (asyncio.create_task(asker.answer(each)) for each in questions(2))
+    await asked.wait()
+    leaving.cancel()
+    gate.set()
+    assert (await staying).reason == "1"
+    assert set(ended) == {"0", "1"}

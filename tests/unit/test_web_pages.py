@@ -120,14 +120,14 @@ async def test_a_dossier_is_told_in_a_sentence_with_dates_what_to_do_and_whom_to
     page = await read(client, CODE)
     for words in (
         "Đang xử lý",
-        "Hồ sơ đang được xử lý tại Sở Tài nguyên và Môi trường tỉnh Sóc Trăng.",
+        "Hồ sơ đang được xử lý tại Sở Nông nghiệp và Môi trường thành phố Cần Thơ.",
         "01/10/2026",
         "12/10/2026",
         "Ông/bà chưa cần nộp thêm giấy tờ.",
         "14:29 08/10/2026",
     ):
         assert words in page.words
-    assert "tel:02993000018" in {link["href"] for link in page.all("a")}
+    assert "tel:02993013010" in {link["href"] for link in page.all("a")}
     assert {"datetime": "2026-10-12"} in page.all("time")
 
 
@@ -194,7 +194,7 @@ async def test_a_last_known_answer_is_told_with_its_time_and_why(client: Client,
         (unreadable("example"), 400, "chỉ là mã ví dụ"),
         (unreadable("None"), 400, "Chưa đọc được mã hồ sơ"),
         (unreadable("ambiguous", "H51.18-250701-0001"), 400, "Ông/bà chọn mã đúng"),
-        (QuestionAnswer(outcome=Outcome.REFUSED), 429, "quá số lần cho phép"),
+        (QuestionAnswer(outcome=Outcome.REFUSED), 429, "quá nhiều lượt tra cứu"),
         (without_dossier(Outcome.SOURCE_DOWN), 503, "Hệ thống của cơ quan đang gián đoạn"),
     ],
 )

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from demo import onestop
+from demo.generous import generous_guards
 from demo.process import GatewayProcess, free_port
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
@@ -33,8 +34,7 @@ url = "sqlite:///{directory}/{store}"
 [replies]
 help_phone = "02993 000000"
 
-[guards]
-replies_per_sender = [{{ count = 1000000, seconds = 60.0 }}]
+{guards}
 
 [[sources]]
 name = "hoso"
@@ -96,7 +96,7 @@ def make_gateway(directory: Path, *accounts: Account, settings: Mapping[str, str
     onestop.seed(directory, datetime.now(UTC).date())
     config = directory / "gateway.toml"
     files = {"store": STORE, "hoso": onestop.HOSO_FILE, "dossier": onestop.DOSSIER_FILE}
-    head = CONFIG.format(directory=directory, root=ROOT, **files)
+    head = CONFIG.format(directory=directory, root=ROOT, guards=generous_guards(), **files)
     config.write_text(head + "".join(account.toml() for account in accounts), encoding="utf-8")
     return GatewayProcess(
         config=config,

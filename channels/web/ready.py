@@ -1,0 +1,52 @@
+"""Answers ready to be sent: a dossier that is asked about again is told in the same bytes, while it is the same answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from domain.questions import QuestionAnswer
+
+KEPT = 100_000  # bodies, as many as the cache keeps answers by default; one takes about 1 kB
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The body in JSON, and its ETag as the header has it; made of `answer` on `day` (Asia/Ho_Chi_Minh)."""
+
+    answer: QuestionAnswer
+    day: date
+    body: bytes
+    tag: str
+
+
+class ReadyAnswers:
+    """Remembers bodies, by code and language; what was kept first goes first when it is full.
+
+    A body is sent again only for the very same answer object, and on the same local day, since being late and which
+    agency answers depend on the day. So it can neither outlive its answer nor be told in another tier.
+    """
+
+    __slots__ = ("_kept", "_size")
+
+    def __init__(self, size: int = KEPT) -> None:
+        """`size` is in bodies."""
+        if size < 1:
+            raise ValueError("size is at least 1")
+        self._size = size
+        self._kept: dict[tuple[str, str], Ready] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, code: str, language: str, answer: QuestionAnswer, day: date) -> Ready | None:
+        """What was made of this answer on this day."""
+        ready = self._kept.get((code, language))
+        return ready if ready is not None and ready.answer is answer and ready.day == day else None
+
+    def keep(self, code: str, language: str, ready: Ready) -> None:
+        """Replaces what an older answer about this code was told as."""
+        key = (code, language)
+        if key not in self._kept and len(self._kept) >= self._size:
+            del self._kept[next(iter(self._kept))]
+        self._kept[key] = ready

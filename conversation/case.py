@@ -1,0 +1,82 @@
+"""One message on its way to a decision: what all use cases of the conversation share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from conversation.guards import Admission, Dues, Wanted
+from conversation.ports import Decision, PendingQuestion, Person
+from domain.answers import DossierAnswer, Outcome
+from domain.codes import DossierCode
+from domain.message import Capabilities, InboundMessage
+from domain.replies import ReplyWriter, Voice
+
+QUESTION_CHANGES = frozenset({"pending"})  # any message closes an open question, or opens another
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a channel shows a reply."""
+
+    capabilities: Capabilities
+    fits: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A decision that needs waiting. `give_up` is what to say when it took too long."""
+
+    finish: Callable[[], Awaitable[Decision]]
+    give_up: Callable[[], Awaitable[Decision]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A message with all that decides about it.
+
+    `capped`: this hour's replies are spent and the sender is a stranger, who is answered only with a proof. `dues` are
+    those of the batch; what is decided later has its own.
+    """
+
+    message: InboundMessage
+    person: Person
+    voice: Voice
+    now: datetime
+    wanted: Wanted
+    admission: Admission
+    capped: bool
+    cached: Mapping[DossierCode, DossierAnswer]
+    dues: Dues
+
+    @property
+    def question(self) -> PendingQuestion | None:
+        """What we asked this person, while it may be answered."""
+        return open_question(self.person, self.now)
+
+    @property
+    def settled(self) -> Person | None:
+        """The person without an open question; None when there is nothing to write."""
+        return replace(self.person, pending=None) if self.person.pending is not None else None
+
+
+def open_question(person: Person | None, now: datetime) -> PendingQuestion | None:
+    question = person.pending if person is not None else None
+    return question if question is not None and now < question.expires_at else None
+
+
+def say(writer: ReplyWriter, case: Case, kind: str, key: str, outcome: Outcome | None = None) -> Decision:
+    """A decision that is one fixed text."""
+    return tell(case, kind, writer.say(key, case.voice), outcome)
+
+
+def tell(case: Case, kind: str, text: str, outcome: Outcome | None = None) -> Decision:
+    """A decision that is one text and closes an open question."""
+    return Decision(inquiry=kind, outcome=outcome, text=text, person=case.settled, changes=QUESTION_CHANGES)
+
+
+def ask(case: Case, text: str, question: PendingQuestion) -> Decision:
+    """A question back, open until it expires."""
+    person = replace(case.person, pending=question)
+    return Decision(inquiry="ask_back", outcome=Outcome.UNREADABLE, text=text, person=person, changes=QUESTION_CHANGES)

@@ -1,0 +1,98 @@
+"""Where is my dossier? From the codes of a message to what is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+from conversation.case import QUESTION_CHANGES, Case, Pending
+from conversation.guards import Admission, Dues, Guards, Wanted
+from conversation.judging import Judge
+from conversation.ports import Decision, LookUps
+from conversation.retold import Retold
+from domain.answers import DossierAnswer, Outcome
+from domain.codes import DossierCode
+from domain.inquiry import LookUp
+from domain.replies import ReplyWriter
+from lookup.disclosure import Judged, Tier
+
+KIND = "look_up"
+Found = Mapping[DossierCode, DossierAnswer]
+
+
+class DossierTalk:
+    """The look-ups of the conversation."""
+
+    def __init__(self, *, lookups: LookUps, guards: Guards, judge: Judge, writer: ReplyWriter) -> None:
+        self._lookups = lookups
+        self._guards = guards
+        self._judge = judge
+        self._writer = writer
+        self._retold = Retold()
+
+    async def at_once(self, wanted: Sequence[Wanted], admissions: Sequence[Admission]) -> Found:
+        """What can be told a whole batch without asking a one-stop system."""
+        codes = dict.fromkeys(chain.from_iterable(admission.codes for admission in admissions))
+        proving = chain.from_iterable(map(self._judge.proving, wanted, admissions))
+        return await self._lookups.cached(list(codes), proving=frozenset(proving))
+
+    def look_up(self, case: Case, inquiry: LookUp) -> Decision | Pending:
+        codes = case.admission.codes
+        more = len(inquiry.codes) > len(codes)
+        if all(code in case.cached for code in codes):
+            return self._tell(case, case.cached, case.dues, more=more)
+
+        async def finish() -> Decision:
+            proving = self._judge.proving(case.wanted, case.admission)
+            return await self._tell_late(case, await self._lookups.find(codes, proving=proving), more=more)
+
+        async def give_up() -> Decision:
+            return await self._tell_late(case, await self._lookups.last_known(codes), more=more)
+
+        return Pending(finish, give_up)
+
+    async def _tell_late(self, case: Case, found: Found, *, more: bool) -> Decision:
+        dues = Dues()
+        decision = self._tell(case, found, dues, more=more)
+        await self._guards.settle(dues)
+        return decision
+
+    def _tell(self, case: Case, found: Found, dues: Dues, *, more: bool) -> Decision:
+        judged = self._judge.judge(case.wanted, case.admission, found, dues)
+        if case.capped and all(each.tier is not Tier.PROVED for each in judged):
+            return self._withhold(case, dues)
+        return Decision(
+            inquiry=KIND,
+            outcome=judged[0].answer.outcome,
+            text=self._worded(case, found, judged, more=more),
+            dossier_code=judged[0].answer.code.text,
+            person=case.settled,
+            changes=QUESTION_CHANGES,
+        )
+
+    def _withhold(self, case: Case, dues: Dues) -> Decision:
+        """This hour's replies are spent, and a stranger proved nothing: the same silence whatever was found."""
+        dues.back += case.admission.reply
+        return Decision(
+            inquiry=KIND, outcome=Outcome.REFUSED, person=case.settled, changes=QUESTION_CHANGES, muted=True
+        )
+
+    def _worded(self, case: Case, found: Found, judged: Sequence[Judged], *, more: bool) -> str:
+        answers = [each.answer for each in judged]
+        if len(answers) > 1:
+            return self._writer.dossier_answers(answers, case.voice, more=more)
+        source, key = found[answers[0].code], self._key(case, judged[0], more=more)
+        text = self._retold.get(key, source, case.now)
+        if text is None:
+            text = self._writer.dossier_answers(answers, case.voice, more=more)
+            self._retold.keep(key, source, text)
+        return text
+
+    @staticmethod
+    def _key(case: Case, judged: Judged, *, more: bool) -> tuple[object, ...]:
+        """What a text depends on besides the answer it is made of. The tier is in it, and what became of the answer:
+        what one asker proved a right to is never told to another.
+        """
+        answer, voice = judged.answer, case.voice
+        how = (judged.tier, answer.outcome, answer.dossier is None)
+        return (case.message.account, voice.language, voice.accents, more, answer.code, *how)

@@ -1,0 +1,50 @@
+"""Vietnamese telephone numbers as one-stop systems keep them, brought to one form so that two can be compared."""
+
+from __future__ import annotations
+
+import re
+
+_DIGITS = re.compile(r"\d+", re.ASCII)
+_COUNTRY = "84"
+_LENGTHS = (9, 10)  # digits of a national significant number: mobile, or an area code with a subscriber
+_INTERNATIONAL = (11, 12)  # the same with 84 before it
+
+# In 2018 the mobile numbers of eleven digits lost one; dossiers of before hold the old ones (plan of the Ministry of
+# Information and Communications, decision 798/QĐ-BTTTT of 2018).
+_PREFIXES_OF_2018 = {
+    "120": "70",
+    "121": "79",
+    "122": "77",
+    "126": "76",
+    "128": "78",
+    "123": "83",
+    "124": "84",
+    "125": "85",
+    "127": "81",
+    "129": "82",
+    "162": "32",
+    "163": "33",
+    "164": "34",
+    "165": "35",
+    "166": "36",
+    "167": "37",
+    "168": "38",
+    "169": "39",
+    "186": "56",
+    "188": "58",
+    "199": "59",
+}
+
+
+def significant_number(value: object) -> str:
+    """The national significant number in `value`: "912345678" for 0912345678, 912345678, "+84 912 345 678" and
+    84912345678; empty where it holds none, placeholders such as 0 and 0000000000 included.
+    """
+    digits = "".join(_DIGITS.findall(str(value))) if value is not None else ""
+    digits = digits.removeprefix("00")
+    if digits.startswith(_COUNTRY) and len(digits) in _INTERNATIONAL:
+        digits = digits.removeprefix(_COUNTRY)
+    digits = digits.removeprefix("0")
+    modern = _PREFIXES_OF_2018.get(digits[:3]) if len(digits) == max(_LENGTHS) else None
+    digits = digits if modern is None else modern + digits[3:]
+    return digits if len(digits) in _LENGTHS and not digits.startswith("0") else ""

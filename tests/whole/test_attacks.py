@@ -1,0 +1,208 @@
+"""Attacks with the guards as they are shipped: how much somebody learns who has no right to, and what it costs us.
+
+The bounds follow from the budgets: 10 distinct codes a day and 5 misses an hour for a number, 60 and 20 for a web
+address, 30 misses an hour for a block of either, 100 misses a day for the codes of one agency and day, 10 wrong proofs a
+day for one dossier. Misses may go over by what is under way at one moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestClient
+from pytest_aiohttp.plugin import AiohttpClient
+from structlog.testing import capture_logs
+
+from domain.answers import Outcome
+from tests.whole.attackers import CODES, EVERY, EXISTING, OWNED, OWNER, PREFIX, SECRET, WALKED, Town
+from tests.whole.gateways import tell
+
+AT_ONCE, A_MINUTE, A_DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+STRANGER = "84355512345"
+SCATTERED = [f"84{70 + number % 29}{number:03d}0001"[:11] for number in range(200)]
+CONSECUTIVE = [f"8435550{number:04d}" for number in range(200)]
+CODES_A_DAY, PREFIX_MISSES, PROOFS_A_DAY = 10, 100, 10
+REPLIES_A_DAY = 30 + 1  # and one refusal that is told
+WALKED_THROUGH = PREFIX_MISSES // (EVERY - 1) + 1  # dossiers met on the way to a hundred misses
+Client = TestClient[Any, Any]
+
+
+@pytest.fixture
+async def town() -> AsyncIterator[Town]:
+    it = Town()
+    yield it
+    await it.close()
+
+
+def shared_out(numbers: Sequence[str], texts: Sequence[str]) -> list[tuple[str, str]]:
+    """The numbers take turns."""
+    return [(numbers[turn % len(numbers)], text) for turn, text in enumerate(texts)]
+
+
+# ---- walking, by SMS
+
+
+@pytest.mark.parametrize("within", [AT_ONCE, A_DAY])
+async def test_one_number_that_walks_learns_no_more_than_its_codes_of_a_day(
+    town: Town, capsys: pytest.CaptureFixture[str], within: timedelta
+) -> None:
+    await town.hear_all(shared_out([STRANGER], CODES), within=within)
+    tell(capsys, f"1 number, {WALKED} codes in {within}: {row(town)}")
+    assert len(town.source.reads) <= CODES_A_DAY
+    assert len(town.learnt) <= CODES_A_DAY
+    assert town.replies <= REPLIES_A_DAY
+
+
+async def test_one_number_that_sends_all_at_once_in_a_batch_learns_no_more(town: Town) -> None:
+    await town.hear(*shared_out([STRANGER], CODES))
+    assert len(town.source.reads) <= CODES_A_DAY
+    assert town.replies <= CODES_A_DAY + 1
+
+
+@pytest.mark.parametrize("numbers", [SCATTERED, CONSECUTIVE], ids=["scattered", "consecutive"])
+async def test_two_hundred_numbers_that_walk_are_stopped_by_the_misses_of_the_prefix(
+    town: Town, capsys: pytest.CaptureFixture[str], numbers: Sequence[str]
+) -> None:
+    assert len(set(numbers)) == 200
+    with capture_logs() as logs:
+        await town.hear_all(shared_out(numbers, CODES), within=A_DAY / 2)
+    kind = "scattered" if numbers is SCATTERED else "consecutive"
+    tell(capsys, f"200 {kind} numbers, {WALKED} codes in half a day: {row(town)}")
+    assert len(town.learnt) <= WALKED_THROUGH
+    assert town.alarms["prefix_walked"] == 1
+    assert [line["prefix"] for line in logs if line["event"] == "guard.prefix_walked"] == [PREFIX]
+    assert town.replies <= WALKED
+
+
+async def test_numbers_of_one_block_share_their_misses_of_an_hour(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decided = await town.hear_all(shared_out(CONSECUTIVE, CODES), within=A_MINUTE)
+    tell(capsys, f"200 consecutive numbers, {WALKED} codes in a minute: {row(town)}")
+    assert sum(each.outcome is Outcome.NOT_FOUND for each in decided) <= 30
+    assert town.replies <= 200
+
+
+async def test_a_walk_that_arrives_in_one_moment_is_stopped_by_the_codes_of_each_number(
+    town: Town, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is known of misses yet: this is what may be under way. The next moment nothing more is told."""
+    await town.hear(*shared_out(SCATTERED, CODES))
+    tell(capsys, f"200 scattered numbers, {WALKED} codes in one batch: {row(town)}")
+    assert len(town.source.reads) <= 200 * CODES_A_DAY
+    before = set(town.learnt)
+    await town.hear(*[(f"84911{number:06d}", code) for number, code in enumerate(sorted(EXISTING))])
+    assert town.learnt == before
+
+
+async def test_the_owner_is_answered_while_the_prefix_of_his_dossier_is_walked(town: Town) -> None:
+    await town.hear_all(shared_out(SCATTERED, CODES[EVERY:]), within=A_MINUTE)
+    assert town.alarms["prefix_walked"] == 1
+    (stranger,) = await town.hear((STRANGER, OWNED))
+    (unknown,) = await town.hear((STRANGER, CODES[0]))
+    (owner,) = await town.hear((OWNER, OWNED))
+    (by_secret,) = await town.hear(("84355599999", f"{OWNED} MK {SECRET}"))
+    assert stranger.outcome is unknown.outcome is Outcome.REFUSED
+    assert (stranger.text or "").replace(OWNED, "") == (unknown.text or "").replace(CODES[0], "")
+    assert owner.outcome is by_secret.outcome is Outcome.FOUND
+    assert "Cap giay chung nhan" in (owner.text or "")
+
+
+# ---- walking, over the web
+
+
+async def walk(client: Client, addresses: Sequence[str]) -> list[int]:
+    """Every code, with the addresses in turn as the asker claims them; the statuses."""
+    statuses = []
+    for turn, code in enumerate(CODES):
+        headers = {"X-Forwarded-For": addresses[turn % len(addresses)]} if addresses else {}
+        async with client.get(f"/api/v1/dossiers/{code}", headers=headers) as response:
+            statuses.append(response.status)
+    return statuses
+
+
+SUBNET = [f"2001:db8:1:2::{number:x}" for number in range(1, 1_001)]
+STREETS = [f"198.51.100.{number}" for number in range(1, 201)]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "trusted"),
+    [((), ()), (SUBNET, ("127.0.0.0/8",)), (STREETS, ())],
+    ids=["one address", "one /64 behind a declared proxy", "undeclared proxy"],
+)
+async def test_whoever_walks_over_the_web_is_one_asker_however_many_addresses_he_shows(
+    town: Town,
+    aiohttp_client: AiohttpClient,
+    capsys: pytest.CaptureFixture[str],
+    addresses: Sequence[str],
+    trusted: Sequence[str],
+) -> None:
+    statuses = await walk(await aiohttp_client(town.listener(*trusted)), addresses)
+    found, missed = statuses.count(HTTPStatus.OK), statuses.count(HTTPStatus.NOT_FOUND)
+    tell(
+        capsys,
+        f"web, {len(addresses) or 1} addresses shown: {found} learnt, {missed} not found, read {len(town.source.reads)}",
+    )
+    assert missed <= 20
+    assert found + missed <= 30
+    assert statuses.count(HTTPStatus.TOO_MANY_REQUESTS) == WALKED - found - missed
+
+
+async def test_two_hundred_addresses_of_one_block_share_its_misses(
+    town: Town, aiohttp_client: AiohttpClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statuses = await walk(await aiohttp_client(town.listener("127.0.0.0/8")), STREETS)
+    found, missed = statuses.count(HTTPStatus.OK), statuses.count(HTTPStatus.NOT_FOUND)
+    tell(capsys, f"web, 200 addresses of one /24: {found} learnt, {missed} not found")
+    assert missed <= 30
+    assert found <= 30 // (EVERY - 1) + 1
+
+
+# ---- guessing
+
+
+DIGITS = [f"{OWNED} SDT {guess:04d}" for guess in range(1_000)]
+SECRETS = [f"{OWNED} MK GUESS{guess:04d}" for guess in range(1_000)]
+
+
+@pytest.mark.parametrize("numbers", [[STRANGER], SCATTERED], ids=["one number", "200 numbers"])
+@pytest.mark.parametrize("guesses", [DIGITS, SECRETS], ids=["last four digits", "secret"])
+@pytest.mark.parametrize("at_once", [True, False], ids=["one batch", "over a day"])
+async def test_a_proof_is_guessed_at_ten_times_a_day_whoever_guesses(
+    town: Town, capsys: pytest.CaptureFixture[str], numbers: Sequence[str], guesses: Sequence[str], *, at_once: bool
+) -> None:
+    guessed = shared_out(numbers, guesses)
+    decided = await (town.hear(*guessed) if at_once else town.hear_all(guessed, within=A_DAY * 0.9))
+    judged = sum(each.outcome is Outcome.NOT_FOUND for each in decided)
+    tell(capsys, f"{len(numbers)} numbers guess {len(guesses)} proofs ({at_once=}): {judged} judged, {row(town)}")
+    assert judged <= PROOFS_A_DAY
+    assert town.learnt == set()
+    (owner,) = await town.hear((OWNER, OWNED))
+    assert owner.outcome is Outcome.FOUND
+
+
+async def test_who_knows_the_proof_is_not_locked_out_by_using_it(town: Town) -> None:
+    told = [await town.hear((number, f"{OWNED} SDT {OWNER[-4:]}")) for number in SCATTERED[:20]]
+    assert {decision.outcome for (decision,) in told} == {Outcome.FOUND}
+
+
+# ---- loops
+
+
+async def test_two_answering_machines_stop(town: Town, capsys: pytest.CaptureFixture[str]) -> None:
+    (decision,) = await town.hear((STRANGER, OWNED))
+    for _ in range(1_000):
+        if decision.text is not None:
+            text = decision.text
+        (decision,) = await town.hear((STRANGER, f"Tu dong tra loi: {text}"))
+        town.now += A_DAY / 1_000
+    tell(capsys, f"an answering machine, 1,000 messages in a day: {row(town)}")
+    assert town.replies <= REPLIES_A_DAY + 1
+
+
+def row(town: Town) -> str:
+    return f"{len(town.learnt)} learnt, {len(town.source.reads)} read, {town.replies} replies"
