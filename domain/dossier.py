@@ -54,7 +54,8 @@ class Dossier:
     """What a one-stop system says of one dossier, reduced to what may be needed; names and numbers are never read.
 
     `status` is None where the source's own state has no row in its map: answered "in process, ask the agency" and
-    raised as `status_unmapped`, never passed through. `due_on` is a day in Asia/Ho_Chi_Minh.
+    raised as `status_unmapped`, never passed through. `due_on` is a day in Asia/Ho_Chi_Minh; without one, `due_unknown`
+    says that there may be one all the same: the source cannot say it, or in a form nobody can read.
     `agency` is the identifier of who holds it and works on it (domain.agencies); `receiving_agency` and
     `returning_agency` are where it was handed in and where its result is fetched, empty where that is the same or not
     said. `source` is the name of the one-stop system.
@@ -69,6 +70,7 @@ class Dossier:
     agency: str
     received_at: datetime | None = None
     due_on: date | None = None
+    due_unknown: bool = False
     finished_at: datetime | None = None
     returned_at: datetime | None = None
     changed_at: datetime | None = None

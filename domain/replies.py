@@ -289,7 +289,9 @@ def _key_of_found(dossier: Dossier, today: date) -> str:
     if late(dossier, today):
         return "overdue"
     key = STATE_KEYS[dossier.status]
-    return f"{key}_no_due" if dossier.due_on is None and dossier.status in _WITH_DUE_DATE else key
+    if dossier.due_on is not None or dossier.status not in _WITH_DUE_DATE:
+        return key
+    return f"{key}_due_unknown" if dossier.due_unknown else f"{key}_no_due"
 
 
 def _key_of_last_known(answer: DossierAnswer) -> str:

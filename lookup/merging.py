@@ -62,13 +62,15 @@ def merge(dossiers: Sequence[Dossier]) -> Dossier:
         return dossiers[0]
     told = latest(dossiers)
     ordered = [told, *(each for each in dossiers if each is not told)]
+    due_on = next((each.due_on for each in ordered if each.due_on is not None), None)
     received_at, first = min(_received(ordered), key=itemgetter(0), default=(None, told))
     return replace(
         told,
         received_at=received_at,
         receiving_agency=_other_than(told.agency, first.receiving_agency or first.agency),
         returning_agency=_other_than(told.agency, _first(each.returning_agency for each in ordered)),
-        due_on=next((each.due_on for each in ordered if each.due_on is not None), None),
+        due_on=due_on,
+        due_unknown=due_on is None and any(each.due_unknown for each in ordered),
         procedure=_first(each.procedure for each in ordered),
         procedure_name=_first(each.procedure_name for each in ordered),
         proofs=frozenset[str]().union(*(each.proofs for each in dossiers)),

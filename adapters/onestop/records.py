@@ -109,6 +109,7 @@ class RecordReader:
 
     def read(self, values: Values, code: DossierCode) -> Dossier:
         """The dossier in this record, which was asked for as `code`."""
+        due_on = self._day(values, "due_on")
         return Dossier(
             code=code,
             source=self._source,
@@ -117,7 +118,8 @@ class RecordReader:
             receiving_agency=self._agency_at(values, "receiving_agency"),
             returning_agency=self._agency_at(values, "returning_agency"),
             received_at=self._moment(values, "received_at"),
-            due_on=self._day(values, "due_on"),
+            due_on=due_on,
+            due_unknown=due_on is None and self._may_be_due(values),
             finished_at=self._moment(values, "finished_at"),
             returned_at=self._moment(values, "returned_at"),
             changed_at=self._moment(values, "changed_at"),
@@ -198,6 +200,10 @@ class RecordReader:
         except OverflowError:
             self._note("date_unreadable", self._place.get(word, word))
             return None
+
+    def _may_be_due(self, values: Values) -> bool:
+        """Without a day that could be read: none is kept here, or what stands there is not read."""
+        return "due_on" not in self._place or not (is_empty(values.get("due_on")) or not self.text(values, "due_on"))
 
     def _proofs(self, values: Values, code: DossierCode) -> frozenset[str]:
         if self._sealer is None:

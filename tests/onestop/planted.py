@@ -8,6 +8,7 @@ from pathlib import Path
 
 from demo.onestop import DemoDossier
 from tests.onestop.gateways import Source
+from tests.onestop.predecessors import PREDECESSORS
 from tests.onestop_schemas.databases import Database
 from tests.onestop_schemas.schemas import CONFIG, SCHEMAS
 from tests.servers.onestop_http import ACCOUNT, LOOPBACK, OPENCPS_MAPPING, PASSWORD, onestop_http
@@ -33,7 +34,7 @@ LOOPBACK_TOML = "[" + ", ".join(f'"{network}"' for network in LOOPBACK) + "]"
 @contextmanager
 def planted_database(style: str, database: Database, agency: str, planted: Sequence[DemoDossier]) -> Iterator[Source]:
     """A source of this schema, which is made in an empty database; that is dropped at the end of the block."""
-    schema = SCHEMAS[style]
+    schema = {**PREDECESSORS, **SCHEMAS}[style]
     try:
         schema.make(database)
         schema.plant(database, *planted)

@@ -103,7 +103,7 @@ def wire_illnesses(proxy: FaultyProxy) -> Mapping[str, Illness]:
 
 
 class SickDatabase(SickDossiers):
-    """A database of a schema. `due`: the column of the promised day; `code`: that of the code."""
+    """A database of a schema. `due`: the column of the promised day."""
 
     def __init__(self, style: str, database: Database, planted: Sequence[DemoDossier], due: str) -> None:
         super().__init__(planted)

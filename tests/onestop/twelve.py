@@ -69,6 +69,10 @@ CANNOT_SAY: Mapping[str, Gap] = {
         dates=frozenset({"finished", "returned"}),
         why="its list of steps has none for these, and its table no column for the days of the result",
     ),
+    "oepv2": Gap(
+        states=frozenset({S.ACCEPTED, S.NOT_ACCEPTED, S.PAYMENT_DUE, S.WITHDRAWAL_ASKED, S.STOPPED}),
+        why="what its numbers mean is not published, and none is taken to mean these",
+    ),
     "digo": Gap(dates=frozenset({"returned"}), why="its search does not tell the day of handing over"),
 }
 

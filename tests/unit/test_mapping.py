@@ -96,6 +96,24 @@ def test_date_that_was_not_put_off_is_the_first_promise_even_where_zeros_stand_f
     assert read(given, {"extended": "2026-12-01", "due": "2026-11-22"}).due_on == date(2026, 12, 1)
 
 
+@pytest.mark.parametrize(
+    ("columns", "record", "unknown"),
+    [
+        ("", {}, True),  # this schema cannot say it
+        ('due_on = "d"', {"d": "tuần sau"}, True),  # said, and nobody can read it
+        ('due_on = "d"', {"d": None}, False),
+        ('due_on = "d"', {"d": "0000-00-00"}, False),
+        ('due_on = "d"', {"d": "Chưa có"}, False),
+        ('due_on = "d"', {"d": "2026-11-22"}, False),
+    ],
+)
+def test_no_promise_is_told_apart_from_one_that_is_not_known(
+    columns: str, record: dict[str, object], *, unknown: bool
+) -> None:
+    given = mapping(columns, top='agency = "H51"\nplaceholders = ["Chưa có"]')
+    assert read(given, record).due_unknown is unknown
+
+
 def test_placeholder_is_nothing() -> None:
     given = mapping('unit = "u"\ndue_on = "d"', top='agency = { column = "a" }\nplaceholders = ["-", "Chưa có"]')
     dossier = read(given, {"u": " - ", "d": "chưa có", "a": "-"})

@@ -69,6 +69,13 @@ def last_known(answer: DossierAnswer) -> DossierAnswer:
             ),
         ),
         (
+            found(due_on=None, due_unknown=True),
+            (
+                "Ho so H51.18-260917-0005 dang xu ly tai So NN-MT Can Tho. Ngay hen tra: xem bien nhan hoac goi "
+                "02993 013010"
+            ),
+        ),
+        (
             found(due_on=date(2026, 10, 7)),
             (
                 "Xin loi: ho so H51.18-260917-0005 qua hen tra 07/10/2026, con xu ly tai So NN-MT Can Tho. "

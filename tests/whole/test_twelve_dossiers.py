@@ -34,6 +34,8 @@ DATABASES: Final[Mapping[str, tuple[type[Database], str]]] = {
     "opencps": (MariadbDatabase, "H51.12"),
     "bkav": (MariadbDatabase, "H51.29"),
     "smallmysql": (MariadbDatabase, "H51.31"),
+    "dvcv2": (PostgresDatabase, "H51.18"),
+    "oepv2": (PostgresDatabase, "H51"),
 }
 HTTP: Final = {"soctrang": "H51.15", "digo": "H51.16", "opencps": "H51.17"}
 TWIN: Final = 100  # behind it the reference holds the dossiers as a system with gaps can say them, a hundred for each
@@ -138,7 +140,6 @@ async def test_the_same_twelve_dossiers_read_the_same_from_every_one_stop_system
 def _said(source: Source) -> str:
     """What of the twelve it cannot say, and why."""
     gap = gaps(source)
-    states = ", ".join(sketch.what for sketch in TWELVE if sketch.status in gap.states)
-    days = ", ".join(f"day {name}" for name in sorted(gap.dates))
-    without = "; ".join(filter(None, [states, days]))
-    return f"without {without} ({gap.why})" if without else "all of them"
+    unsaid = [sketch.what for sketch in TWELVE if sketch.status in gap.states]
+    unsaid += [f"the day it was {name}" for name in sorted(gap.dates)]
+    return f"cannot say: {'; '.join(unsaid)} ({gap.why})" if unsaid else "all of them"
