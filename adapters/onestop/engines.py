@@ -137,7 +137,14 @@ class AsyncReads(Reads):
 
     async def run(self, work: Work[T]) -> T:
         async with self._queue, self._engine.connect() as connection:
-            return await connection.run_sync(work)
+            try:
+                return await connection.run_sync(work)
+            except RuntimeError as fault:
+                # uvloop's word for a connection that was closed while it lay in the pool; SQLAlchemy does not know it.
+                if "closed" not in str(fault):
+                    raise
+                await connection.invalidate(fault)
+                raise ConnectionError(str(fault)) from fault
 
     async def close(self) -> None:
         await self._engine.dispose()

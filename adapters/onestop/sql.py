@@ -34,6 +34,7 @@ from lookup.ports import SourceReport
 
 T = TypeVar("T")
 
+PLAN_OUTDATED = "cached statement plan is invalid"  # asyncpg
 MISREAD = (ProgrammingError, DataError, NotSupportedError, NoSuchTableError)  # the schema is not as mapped
 # What drivers call an operational fault though trying again would not help: SQLite's missing table or column, MySQL's
 # missing table, column or right to read, Oracle's missing table or column.
@@ -162,6 +163,8 @@ class SqlDossierSource:
             async with asyncio.timeout(self._time_limit):
                 return await self._reads.run(work)
         except MISREAD as fault:
+            if PLAN_OUTDATED in _brief(fault):  # a column changed its type: the driver prepares it anew next time
+                raise SourceUnavailable(f"{self._name}: {_brief(fault)}") from fault
             raise SourceMisread(f"{self._name}: {_brief(fault)}") from fault
         except (SQLAlchemyError, OSError, TimeoutError) as fault:
             if isinstance(fault, OperationalError) and _is_misread(fault):

@@ -46,6 +46,7 @@ class DossierBody(msgspec.Struct, frozen=True, kw_only=True):
     what_to_do: str
     received_on: date | None
     due_on: date | None
+    due_unknown: bool
     finished_on: date | None
     returned_on: date | None
     overdue: bool
@@ -176,6 +177,7 @@ def _body(told: Told) -> DossierBody:
         what_to_do=told.what_to_do,
         received_on=told.received_on,
         due_on=told.due_on,
+        due_unknown=told.due_unknown,
         finished_on=told.finished_on,
         returned_on=told.returned_on,
         overdue=told.overdue,

@@ -106,6 +106,7 @@ class Told:
     tone: str  # ongoing | yours | good | ended
     received_on: date | None
     due_on: date | None
+    due_unknown: bool
     finished_on: date | None
     returned_on: date | None
     overdue: bool
@@ -179,6 +180,7 @@ class Teller:
             tone=TONES.get(name, "ongoing"),
             received_on=_day(dossier.received_at),
             due_on=dossier.due_on,
+            due_unknown=dossier.due_unknown,
             finished_on=_day(dossier.finished_at),
             returned_on=_day(dossier.returned_at),
             overdue=overdue,

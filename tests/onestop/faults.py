@@ -61,12 +61,12 @@ ANSWERS: Mapping[str, Answer] = {
         stale=False,
         meaning="in process; the agency knows more",
     ),
-    "no day": Answer(
-        sms="Ho so {code} dang xu ly tai {agency}, chua hen ngay tra. Chua can nop them. DT {phone}",
+    "day unknown": Answer(
+        sms="Ho so {code} dang xu ly tai {agency}. Ngay hen tra: xem bien nhan hoac goi {phone}",
         status=200,
         stale=False,
         state=4,
-        meaning="what the system says, without the promised day",
+        meaning="what the system says, and where to look for the promised day",
     ),
     "the later": Answer(
         sms="Ho so {code} con thieu giay to, ong/ba can nop bo sung. Hoi {agency}, DT {phone}",
@@ -121,7 +121,7 @@ MISREAD = _seen("try later", "last known", "misread", "back")
 TOLD = _seen("as it is")
 NOTHING = _seen("not found")
 UNMAPPED = _seen("ask the agency", "", "status_unmapped")
-NO_DAY = _seen("no day", "", "date_unreadable")
+DAY_UNKNOWN = _seen("day unknown", "", "date_unreadable")
 LATER = _seen("the later", "", "code_twice")
 
 NO_WIRE = "a file has no wire"
@@ -135,7 +135,7 @@ EXPECTED: Mapping[str, Sequence[Seen | str]] = {
     "reset": (AWAY, AWAY, NO_WIRE, AWAY),
     "another's record": (NOTHING, NOTHING, NO_WIRE, NOTHING),
     "two records": (LATER, LATER, LATER, _seen("not found", "", "several_records")),
-    "wrong types": (NO_DAY, NO_DAY, NO_DAY, MISREAD),
+    "wrong types": (DAY_UNKNOWN, DAY_UNKNOWN, DAY_UNKNOWN, MISREAD),
     "no record": (NOTHING, NOTHING, NOTHING, NOTHING),
     "empty answer": (AWAY, AWAY, KEPT_OPEN, MISREAD),
     "empty fields": (UNMAPPED, UNMAPPED, UNMAPPED, UNMAPPED),

@@ -37,9 +37,10 @@ def found(
     code: DossierCode = CODE,
     agency: str = "H51.18",
     due_on: date | None = TOMORROW,
+    due_unknown: bool = False,
     as_of: datetime = NOW,
 ) -> DossierAnswer:
-    dossier = Dossier(code=code, source="demo", status=status, agency=agency, due_on=due_on)
+    dossier = Dossier(code=code, source="demo", status=status, agency=agency, due_on=due_on, due_unknown=due_unknown)
     return DossierAnswer(code=code, outcome=Outcome.FOUND, dossier=dossier, as_of=as_of)
 
 

@@ -51,6 +51,7 @@ async def test_a_dossier_is_told_with_its_dates_its_agency_and_the_time_of_the_d
         "what_to_do": "Cơ quan đang giải quyết. Ông/bà chưa cần nộp thêm giấy tờ.",
         "received_on": "2026-10-01",
         "due_on": "2026-10-12",
+        "due_unknown": False,
         "finished_on": None,
         "returned_on": None,
         "overdue": False,
