@@ -20,7 +20,7 @@ from conversation.procedures import WISH, ProcedureTalk
 from domain import inquiry as wishes
 from domain.answers import DossierAnswer, Outcome
 from domain.calendar import local_day
-from domain.codes import DossierCode, LegacyPattern, read_reference
+from domain.codes import DossierCode, LegacyPattern, WhyNone, read_reference
 from domain.grammar import Grammar
 from domain.inquiry import Inquiry, read_inquiry
 from domain.message import Address, InboundMessage
@@ -35,15 +35,18 @@ FIXED_REPLIES: Mapping[type, str] = {
     wishes.Help: "help",
     wishes.Example: "example",
     wishes.Follow: "follow_not_yet",
-    wishes.Unfollow: "follow_not_yet",
+    wishes.Unfollow: "nothing_followed",
+    wishes.ProcedureHelp: "procedure_how",
 }
 
 NOT_TEXT = "unsupported"
+NOT_READ = "refused"
+READ_AT_ONCE = 48  # characters: the longest code, and every word of command
 
 # What each kind of wish changes about a person; any message closes an open question.
 STOP_CHANGES = frozenset({"stopped_at", "pending"})
 LANGUAGE_CHANGES = frozenset({"language", "accents", "pending"})
-LATER_WISHES = {"follow": "follow_not_yet", "unfollow": "follow_not_yet"}  # chosen by "1" or "2"
+LATER_WISHES = {"follow": "follow_not_yet", "unfollow": "nothing_followed"}  # chosen by "1" or "2"
 LOOK_UP = "look_up"
 
 LANGUAGE_REPLIES: Mapping[bool | None, str] = {None: "language_chosen", True: "accents_on", False: "accents_off"}
@@ -59,12 +62,15 @@ class ConversationSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """A message with who sent it and what it means. `row`: what they chose; None for a stranger."""
+    """A message with who sent it and what it means. `row`: what they chose; None for a stranger. `admission`: the word of the
+    guards, where they have nothing more to say.
+    """
 
     message: InboundMessage
     row: Person | None
     inquiry: Inquiry
     wanted: Wanted
+    admission: Admission | None
 
 
 class Conversation:
@@ -94,6 +100,7 @@ class Conversation:
         self._legacy = tuple(legacy)
         judge = Judge(disclosure or Disclosure(DisclosureRules(), None))
         self._dossiers = DossierTalk(lookups=lookups, guards=guards, judge=judge, writer=writer)
+        self._catalogue = procedures
         self._procedures = ProcedureTalk(catalogue=procedures, writer=writer, open_for=settings.question_open_for)
         self._uses: dict[type, Callable[[Case, Any], Decision | Pending]] = {
             wishes.LookUp: self._dossiers.look_up,
@@ -117,8 +124,13 @@ class Conversation:
         now = self._clock()
         # People first: that may fail, and then nobody's budget is spent.
         people = await self._people.get(list({message.sender for message in messages}))
-        heard = [self._hear(message, people.get(message.sender), now) for message in messages]
-        admissions = await self._admit(heard)
+        paid = await self._pay_long(messages)
+        heard = [
+            self._hear(message, people.get(message.sender), now, admission)
+            for message, admission in zip(messages, paid, strict=True)
+        ]
+        rest = iter(await self._admit([each.wanted for each in heard if each.admission is None]))
+        admissions = [each.admission or next(rest) for each in heard]
         cached = await self._dossiers.at_once([each.wanted for each in heard], admissions)
         dues = Dues()
         decided = [
@@ -134,24 +146,32 @@ class Conversation:
 
     # ---- hear
 
-    def _hear(self, message: InboundMessage, row: Person | None, now: datetime) -> _Heard:
+    async def _pay_long(self, messages: Sequence[InboundMessage]) -> list[Admission | None]:
+        """A long text costs time to read, so that its answer is charged first: who is refused is not read."""
+        long = [message.sender if len(message.text) > READ_AT_ONCE else None for message in messages]
+        paid = iter(await self._admit([Wanted(sender) for sender in long if sender is not None]))
+        return [None if sender is None else next(paid) for sender in long]
+
+    def _hear(self, message: InboundMessage, row: Person | None, now: datetime, paid: Admission | None) -> _Heard:
+        asker = message.sender
+        if paid is not None and paid.verdict is not Verdict.ALLOWED:
+            return _Heard(message, row, wishes.Unreadable(reason=NOT_READ), Wanted(asker), paid)
         inquiry = _chosen(self._read(message, local_day(now)), row, now)
-        wanted = Wanted(asker=message.sender)
         if isinstance(inquiry, wishes.LookUp):
             codes = inquiry.codes[: self._settings.codes_per_reply]
-            wanted = Wanted(asker=message.sender, codes=codes, proof=inquiry.proof)
-        return _Heard(message, row, inquiry, wanted)
+            return _Heard(message, row, inquiry, Wanted(asker, codes, inquiry.proof, paid), None)
+        return _Heard(message, row, inquiry, Wanted(asker), paid)
 
     def _read(self, message: InboundMessage, today: date) -> Inquiry:
         if message.raw is not None and not message.text:
             return wishes.Unreadable(reason=NOT_TEXT)  # a picture, a ring tone, a key
         return read_inquiry(message.text, self._grammar, today=today, legacy=self._legacy)
 
-    async def _admit(self, heard: Sequence[_Heard]) -> list[Admission]:
-        answerable = [self._guards.answerable(each.message.sender) for each in heard]
-        wanted = [each.wanted for each, yes in zip(heard, answerable, strict=True) if yes]
-        admissions = iter(await self._guards.admit_messages(wanted))
-        return [next(admissions) if yes else Admission(verdict=Verdict.REFUSED) for yes in answerable]
+    async def _admit(self, wanted: Sequence[Wanted]) -> list[Admission]:
+        answerable = [self._guards.answerable(each.asker) for each in wanted]
+        asked = [each for each, yes in zip(wanted, answerable, strict=True) if yes]
+        admissions = iter(await self._guards.admit_messages(asked) if asked else ())
+        return [next(admissions) if yes else Admission(Verdict.REFUSED) for yes in answerable]
 
     def _case(
         self,
@@ -198,7 +218,7 @@ class Conversation:
         return Decision(
             inquiry=kind_of(inquiry),
             outcome=Outcome.REFUSED,
-            text=self._writer.say("budget_spent", case.voice) if aloud else None,
+            text=self._writer.say("too_busy" if case.admission.busy else "budget_spent", case.voice) if aloud else None,
             person=self._person_after(case, inquiry),
             changes=STOP_CHANGES,
             muted=not aloud,
@@ -297,7 +317,14 @@ class Conversation:
     def _unreadable(self, case: Case, inquiry: wishes.Unreadable) -> Decision:
         if inquiry.reason == NOT_TEXT:
             return say(self._writer, case, "unreadable", NOT_TEXT, Outcome.UNREADABLE)
+        if inquiry.reason == WhyNone.NO_CODE and self._names_a_procedure(case):
+            return say(self._writer, case, "unreadable", "procedure_or_code", Outcome.UNREADABLE)
         return tell(case, "unreadable", self._writer.unreadable(inquiry.reason, case.voice), Outcome.UNREADABLE)
+
+    def _names_a_procedure(self, case: Case) -> bool:
+        """One procedure, and no other, is what the words may mean: told how to ask, for they may mean a dossier too."""
+        found = self._catalogue.search(case.message.text, today=local_day(case.now)) if self._catalogue else ()
+        return len(found) == 1
 
     def _voice(self, person: Person, shape: Shape, now: datetime) -> Voice:
         accents = shape.capabilities.accents if person.accents is None else person.accents

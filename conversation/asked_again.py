@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from domain.answers import DossierAnswer, Outcome
+from domain.codes import CodeFamily, DossierCode
 from domain.questions import QuestionAnswer
 
 KEPT = 100_000  # answers, as many as the cache keeps by default; one takes about 0.5 kB
@@ -23,6 +24,11 @@ class AskedAgain:
             raise ValueError("size is at least 1")
         self._size = size
         self._kept: dict[str, tuple[DossierAnswer, QuestionAnswer]] = {}
+
+    def code(self, text: str) -> DossierCode | None:
+        """The code that is this text, if an answer about it is kept; what was a code once remains one."""
+        kept = self._kept.get(text)
+        return None if kept is None or kept[0].code.family is CodeFamily.LEGACY else kept[0].code
 
     def get(self, answer: DossierAnswer) -> QuestionAnswer | None:
         """What this answer was told as."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from conversation.case import QUESTION_CHANGES, Case, Pending
+from conversation.case import QUESTION_CHANGES, Case, Pending, say
 from conversation.guards import Admission, Dues, Guards, Wanted
 from conversation.judging import Judge
 from conversation.ports import Decision, LookUps
@@ -39,8 +39,9 @@ class DossierTalk:
     def look_up(self, case: Case, inquiry: LookUp) -> Decision | Pending:
         codes = case.admission.codes
         more = len(inquiry.codes) > len(codes)
-        if all(code in case.cached for code in codes):
-            return self._tell(case, case.cached, case.dues, more=more)
+        if all(code in case.cached for code in codes) and not case.admission.closed:
+            judged = self._judge.judge(case.wanted, case.admission, case.cached, case.dues)
+            return self._tell(case, case.cached, judged, case.dues, more=more)
 
         async def finish() -> Decision:
             proving = self._judge.proving(case.wanted, case.admission)
@@ -53,12 +54,22 @@ class DossierTalk:
 
     async def _tell_late(self, case: Case, found: Found, *, more: bool) -> Decision:
         dues = Dues()
-        decision = self._tell(case, found, dues, more=more)
+        judged = self._judge.judge(case.wanted, case.admission, found, dues)
+        told = [each for each in judged if not (case.admission.closed and each.missed)]
+        if told:
+            decision = self._tell(case, found, told, dues, more=more or len(told) < len(judged))
+        else:
+            decision = await self._refuse(case, dues)
         await self._guards.settle(dues)
         return decision
 
-    def _tell(self, case: Case, found: Found, dues: Dues, *, more: bool) -> Decision:
-        judged = self._judge.judge(case.wanted, case.admission, found, dues)
+    async def _refuse(self, case: Case, dues: Dues) -> Decision:
+        """Nothing was found, and the misses of the asker's block are spent: it is told so once, then silence."""
+        if case.capped or not await self._guards.notice(case.wanted.asker):
+            return self._withhold(case, dues)
+        return say(self._writer, case, KIND, "too_busy", Outcome.REFUSED)
+
+    def _tell(self, case: Case, found: Found, judged: Sequence[Judged], dues: Dues, *, more: bool) -> Decision:
         if case.capped and all(each.tier is not Tier.PROVED for each in judged):
             return self._withhold(case, dues)
         return Decision(
@@ -71,7 +82,7 @@ class DossierTalk:
         )
 
     def _withhold(self, case: Case, dues: Dues) -> Decision:
-        """This hour's replies are spent, and a stranger proved nothing: the same silence whatever was found."""
+        """Silence, which costs nobody a reply. Beyond this hour's replies it is the same whatever was found."""
         dues.back += case.admission.reply
         return Decision(
             inquiry=KIND, outcome=Outcome.REFUSED, person=case.settled, changes=QUESTION_CHANGES, muted=True

@@ -22,6 +22,8 @@ class Judge:
 
     def proving(self, wanted: Wanted, admission: Admission) -> list[DossierCode]:
         """The codes whose existence must not show: what is told of them depends on a proof."""
+        if wanted.proof is None and not admission.walked and not self._disclosure.proving(None):
+            return []
         return [
             code
             for code in admission.codes

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from domain.answers import DossierAnswer, Outcome
 from domain.codes import DossierCode
@@ -71,18 +71,23 @@ class Limit:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetAsk:
-    """One unit wanted from the budget named `key` (an address with a purpose, say `reply:sms:849...`).
+class BudgetAsk(NamedTuple):
+    """One unit wanted from the budget named `key`: a purpose, then a scheme and an address of it, or nothing or something
+    else that is one word: `reply:sms:8491234|84912345678`. What stands before the bar says who its neighbours are.
 
     `member`: the budget counts distinct members (dossier codes, say), so that one it has counted costs nothing more
-    until its longest window is over. `units` 0: nothing is spent, it is only asked whether anything is left.
+    until its longest window is over. `units` 0: nothing is spent, it is only asked whether anything is left. `needs`:
+    how many places before this one in the same call another ask stands without which this one is REFUSED and costs
+    nothing (0: none); that one may need a third.
+
+    A plain tuple, since a question makes several and a dataclass costs four times as much to make.
     """
 
     key: str
     limits: tuple[Limit, ...]
     member: str = ""
     units: int = 1
+    needs: int = 0
 
 
 class Budgets(Protocol):
@@ -90,7 +95,7 @@ class Budgets(Protocol):
 
     async def spend(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
         """One verdict per ask, in order, in one round trip. What is refused is not counted; a key's first refusal
-        in its longest exceeded window is FIRST_REFUSAL.
+        in its longest exceeded window is FIRST_REFUSAL. An ask without limits is allowed, if what it needs is.
         """
         ...
 

@@ -4,8 +4,8 @@ nothing of it is kept (design: An HTTP GET is a question).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
 
 from conversation.asked_again import KEPT, AskedAgain
 from conversation.guards import Admission, Dues, Guards, Wanted
@@ -13,10 +13,15 @@ from conversation.judging import Judge
 from conversation.ports import LookUps, Verdict
 from domain.answers import DossierAnswer, Outcome
 from domain.calendar import local_day
-from domain.codes import CodeReading, DossierCode, LegacyPattern, read_codes
+from domain.codes import CodeReading, DossierCode, LegacyPattern, WhyNone, parse_canonical, read_codes
 from domain.message import Address
 from domain.questions import Question, QuestionAnswer
 from lookup.disclosure import Disclosure, DisclosureRules, Tier
+
+LONGEST = 200  # characters of a question: a code with some words around it. It is not cut, which might cut a code
+PROOF_NEEDED = "proof_needed"
+REFUSED = QuestionAnswer(outcome=Outcome.REFUSED)
+Answer = QuestionAnswer | Awaitable[QuestionAnswer]
 
 
 class Questions:
@@ -40,78 +45,116 @@ class Questions:
         self._judge = Judge(disclosure or Disclosure(DisclosureRules(), None))
         self._again = AskedAgain(kept)
 
-    async def ask(self, questions: Sequence[Question]) -> list[QuestionAnswer | Awaitable[QuestionAnswer]]:
+    async def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """One answer each, in order; what must be read from a one-stop system is still to be awaited, each by itself,
         so that a system that hangs holds up nobody else's answer.
         """
         today = local_day(self._clock())
-        readings = [read_codes(question.text, today=today, legacy=self._legacy) for question in questions]
-        wanted = [
-            Wanted(asker=question.asker, codes=reading.codes[:1], proof=question.proof)
-            for question, reading in zip(questions, readings, strict=True)
-        ]
-        admissions = await self._guards.admit_questions(wanted)
-        proving = [
-            code for each, leave in zip(wanted, admissions, strict=True) for code in self._judge.proving(each, leave)
-        ]
-        cached = await self._lookups.cached([code for leave in admissions for code in leave.codes], proving=proving)
-        dues = Dues()
-        answers = [
-            self._answer(reading, each, leave, cached, dues)
-            for reading, each, leave in zip(readings, wanted, admissions, strict=True)
-        ]
-        if dues.misses or dues.back:
-            await self._guards.settle(dues)
-        return answers
+        exact = [self._exact(question.text.strip(), today) for question in questions]
+        if () not in exact:
+            wanted = [
+                Wanted(question.asker, codes, question.proof) for question, codes in zip(questions, exact, strict=True)
+            ]
+            return await self._look_up(wanted)
+        read = await self._read(questions, exact, today)
+        wanted = [each for each in read if isinstance(each, Wanted)]
+        answers = iter(await self._look_up(wanted) if wanted else ())
+        return [next(answers) if isinstance(each, Wanted) else each for each in read]
 
     async def admit(self, asker: Address) -> bool:
         """Whether this address may ask something that is not about a dossier; charged like any other question."""
-        (admission,) = await self._guards.admit_questions([Wanted(asker=asker)])
+        (admission,) = await self._guards.admit_questions([Wanted(asker)])
         return admission.verdict is Verdict.ALLOWED
 
-    def _answer(
-        self,
-        reading: CodeReading,
-        wanted: Wanted,
-        admission: Admission,
-        cached: Mapping[DossierCode, DossierAnswer],
-        dues: Dues,
-    ) -> QuestionAnswer | Awaitable[QuestionAnswer]:
-        if admission.verdict is not Verdict.ALLOWED:
-            dues.back += admission.attempt  # a proof that was not looked at
-            return QuestionAnswer(outcome=Outcome.REFUSED)
+    def _exact(self, text: str, today: date) -> tuple[DossierCode, ...]:
+        """The code that a text is, exactly as printed; empty for everything that must be read more carefully."""
+        known = self._again.code(text)
+        if known is not None:
+            return (known,)
+        return read_codes(text, today=today).codes if parse_canonical(text) is not None else ()
+
+    async def _read(
+        self, questions: Sequence[Question], exact: Sequence[tuple[DossierCode, ...]], today: date
+    ) -> list[Wanted | QuestionAnswer]:
+        """What is no exact code costs time to read, so that its answer is charged first: who is refused is not read."""
+        unread = [question.asker for question, codes in zip(questions, exact, strict=True) if not codes]
+        paid = iter(await self._guards.admit_questions([Wanted(asker) for asker in unread]))
+        return [
+            Wanted(question.asker, codes, question.proof) if codes else self._carefully(question, next(paid), today)
+            for question, codes in zip(questions, exact, strict=True)
+        ]
+
+    def _carefully(self, question: Question, paid: Admission, today: date) -> Wanted | QuestionAnswer:
+        if paid.verdict is not Verdict.ALLOWED:
+            return REFUSED
+        if len(question.text) > LONGEST:
+            return QuestionAnswer(outcome=Outcome.UNREADABLE, reason=str(WhyNone.NO_CODE))
+        reading = read_codes(question.text, today=today, legacy=self._legacy)
         if not reading.codes:
             return _unreadable(reading)
-        if reading.codes[0] not in cached:
-            return self._find(wanted, admission)
-        return self._told(wanted, admission, cached, dues)
+        return Wanted(question.asker, reading.codes[:1], question.proof, paid)
+
+    async def _look_up(self, wanted: Sequence[Wanted]) -> list[Answer]:
+        admissions = await self._guards.admit_questions(wanted)
+        codes = [code for leave in admissions for code in leave.codes]
+        cached = await self._lookups.cached(codes, proving=self._proving(wanted, admissions)) if codes else {}
+        dues = Dues()
+        answers = [self._answer(each, leave, cached, dues) for each, leave in zip(wanted, admissions, strict=True)]
+        await self._settle(dues)
+        return answers
+
+    def _proving(self, wanted: Sequence[Wanted], admissions: Sequence[Admission]) -> Collection[DossierCode]:
+        return [
+            code for each, leave in zip(wanted, admissions, strict=True) for code in self._judge.proving(each, leave)
+        ]
+
+    def _answer(
+        self, wanted: Wanted, admission: Admission, cached: Mapping[DossierCode, DossierAnswer], dues: Dues
+    ) -> Answer:
+        if admission.verdict is not Verdict.ALLOWED:
+            dues.back += admission.attempt  # a proof that was not looked at
+            return REFUSED
+        answer = cached.get(admission.codes[0])
+        return self._find(wanted, admission) if answer is None else self._told(wanted, admission, answer, dues)
 
     async def _find(self, wanted: Wanted, admission: Admission) -> QuestionAnswer:
         proving = self._judge.proving(wanted, admission)
         found = await self._lookups.find(admission.codes, proving=proving)
         dues = Dues()
-        told = self._told(wanted, admission, found, dues)
-        if dues.misses or dues.back:
-            await self._guards.settle(dues)
+        told = self._told(wanted, admission, found[admission.codes[0]], dues)
+        await self._settle(dues)
         return told
 
-    def _told(
-        self, wanted: Wanted, admission: Admission, found: Mapping[DossierCode, DossierAnswer], dues: Dues
-    ) -> QuestionAnswer:
+    async def _settle(self, dues: Dues) -> None:
+        if dues.misses or dues.back:
+            await self._guards.settle(dues)
+
+    def _told(self, wanted: Wanted, admission: Admission, answer: DossierAnswer, dues: Dues) -> QuestionAnswer:
         plain = wanted.proof is None and not admission.walked
-        (answer,) = (found[code] for code in admission.codes)
         if plain and (told := self._again.get(answer)) is not None:
             return told
-        (judged,) = self._judge.judge(wanted, admission, found, dues)
-        told = QuestionAnswer(outcome=judged.answer.outcome, answer=judged.answer, proved=judged.tier is Tier.PROVED)
+        (judged,) = self._judge.judge(wanted, admission, {answer.code: answer}, dues)
+        if judged.missed and admission.closed:
+            return REFUSED
+        told = QuestionAnswer(
+            outcome=judged.answer.outcome,
+            answer=judged.answer,
+            reason=_why_refused(admission) if judged.answer.outcome is Outcome.REFUSED else "",
+            proved=judged.tier is Tier.PROVED,
+        )
         if plain and told.outcome is Outcome.FOUND:
             self._again.keep(answer, told)
         return told
 
 
+def _why_refused(admission: Admission) -> str:
+    """A code that is walked through is told to who proves; one whose proofs were guessed at takes none any more."""
+    return "" if admission.locked else PROOF_NEEDED
+
+
 def _unreadable(reading: CodeReading) -> QuestionAnswer:
     if reading.candidates:
-        candidates = tuple(code.text for code in reading.candidates)
+        candidates = tuple(code.reference for code in reading.candidates)
         return QuestionAnswer(outcome=Outcome.UNREADABLE, reason="ambiguous", candidates=candidates)
     reason = "example" if reading.example else str(reading.why)
     return QuestionAnswer(outcome=Outcome.UNREADABLE, reason=reason)

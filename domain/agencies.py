@@ -189,7 +189,7 @@ class Agencies:
         exact = self._by_name.get(identifier)
         if exact is not None:
             return exact
-        levels = _from_the_province_down(identifier)
+        levels = from_the_province_down(identifier)
         for depth in range(len(levels), 0, -1):
             agency = self._by_name.get(".".join(levels[:depth]))
             if agency is not None:
@@ -204,7 +204,7 @@ class Agencies:
         return agency
 
 
-def _from_the_province_down(identifier: str) -> Sequence[str]:
+def from_the_province_down(identifier: str) -> Sequence[str]:
     """`000.18.29.H51` and `H51.29.18` are the same levels; groups of zeros only fill the old form up."""
     groups = identifier.split(".")
     if groups[0].isdigit():

@@ -116,6 +116,11 @@ def roots(text: str) -> Iterator[int]:
             yield match.start()
 
 
+def is_printed(text: str, root: int) -> bool:
+    """Whether a code is typed at `root` as it is printed, which takes no search."""
+    return _PRINTED.match(text, root) is not None
+
+
 def readings_at(text: str, root: int, floor: int, latest: date) -> list[TypedCode]:
     """The distinct readings of the code whose level-1 agency begins at `root`; none may reach back before `floor`
     (the end of the code before it) nor be dated after `latest`.

@@ -63,6 +63,8 @@ def part_steps(pieces: list[Piece], index: int, *, joined: bool) -> Iterator[Ste
     piece, rest = pieces[index], pieces[index + 1]
     if _LINE_BREAK.fullmatch(rest.gap):
         yield from _over_the_line(pieces, index)
+    elif _is_dot_misplaced(pieces, index):
+        yield _closed_up(pieces, index)
     elif rest.gap.isspace() and _are_numbers(piece, rest):
         size = len(piece.typed) + len(rest.typed)
         if size <= LONGEST_GROUP or (
@@ -86,6 +88,13 @@ def serial_steps(text: str, pieces: list[Piece], index: int, *, joined: bool) ->
         yield from () if joined else _over_the_line(pieces, index)
     elif _are_numbers(piece, rest) and MIN_SERIAL <= len(piece.typed) + len(rest.typed) <= MAX_SERIAL:
         yield _closed_up(pieces, index)
+
+
+def _is_dot_misplaced(pieces: list[Piece], index: int) -> bool:
+    """Whether the dot that is printed behind the agency may have slipped into the first group: "H511.8" for H51.18."""
+    piece, rest = pieces[index], pieces[index + 1]
+    glued = index == 0 and not piece.gap and _has_dot(rest.gap)
+    return glued and _are_numbers(piece, rest) and len(piece.typed) + len(rest.typed) <= LONGEST_GROUP
 
 
 def _over_the_line(pieces: list[Piece], index: int) -> Iterator[Step]:

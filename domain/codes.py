@@ -34,6 +34,7 @@ __all__ = [
 
 EXAMINED_LENGTH = 2_000  # characters of a text that are read; a code cut off by this end is not one
 MAX_CANDIDATES = 4  # more readings than these are no question one can answer with a digit
+MOST_STARTS = 16  # places where a code that is not typed as printed may begin; each costs far more than a printed one
 _SLACK = timedelta(days=1)  # an agency's clock may be ahead of ours
 
 
@@ -178,13 +179,13 @@ def _read(clean: str, is_cut: bool, latest: date, legacy: Sequence[LegacyPattern
     if not _ANY_DIGIT.search(upper):
         return CodeReading(why=WhyNone.NO_CODE, before=clean)
     procedures = list(_PROCEDURE.finditer(upper))
-    spans = _spans(upper, [match.span() for match in procedures], latest)
+    spans, is_crowded = _spans(upper, [match.span() for match in procedures], latest)
     spans += _legacy_spans(upper, spans, legacy) if legacy else []
     spans = sorted((span for span in spans if not (is_cut and span.end == len(upper))), key=lambda span: span.start)
     procedure = procedures[0][1] if procedures else ""
     readable = [span for span in spans if 0 < len(span.codes) <= MAX_CANDIDATES]
     if not readable:
-        why = _why_unreadable(spans) if spans else _why_none(upper, procedure, latest)
+        why = _why_unreadable(spans) if spans or is_crowded else _why_none(upper, procedure, latest)
         return CodeReading(why=why, procedure=procedure, before=clean)
     clear = [span.codes[0] for span in readable if len(span.codes) == 1]
     return CodeReading(
@@ -197,19 +198,24 @@ def _read(clean: str, is_cut: bool, latest: date, legacy: Sequence[LegacyPattern
     )
 
 
-def _spans(upper: str, taken: list[tuple[int, int]], latest: date) -> list[_Span]:
-    """Old and new codes, left to right, none within another or within a procedure code."""
+def _spans(upper: str, taken: list[tuple[int, int]], latest: date) -> tuple[list[_Span], bool]:
+    """Old and new codes, left to right, none within another or within a procedure code; and whether there were more
+    places to read at than anybody's message has, so that the rest was left alone.
+    """
     spans: list[_Span] = []
-    floor = end = 0  # where the code before ends at the earliest, and at the latest
+    starts = floor = end = 0  # where the code before ends at the earliest, and at the latest
     for root in code_forms.roots(upper):
         if root < end or any(start <= root < end for start, end in taken):
             continue
+        starts += not code_forms.is_printed(upper, root)
+        if starts > MOST_STARTS:
+            return spans, True
         readings = code_forms.readings_at(upper, root, floor, latest)
         if readings:
             floor, end = min(reading.end for reading in readings), max(reading.end for reading in readings)
             codes = dict.fromkeys(_as_code(reading) for reading in readings)
             spans.append(_Span(min(reading.start for reading in readings), end, _plausible(tuple(codes))))
-    return spans
+    return spans, False
 
 
 def _as_code(reading: code_forms.TypedCode) -> DossierCode:
@@ -240,9 +246,9 @@ def _as_legacy(reading: tuple[str, str]) -> DossierCode:
 
 
 def _why_unreadable(spans: list[_Span]) -> WhyNone:
-    """What is not clear where every code has too many readings, or no agency of those named."""
+    """What is not clear where every code has too many readings, or no agency of those named; or nobody can tell."""
     is_legacy = all(code.family is CodeFamily.LEGACY for span in spans for code in span.codes)
-    return WhyNone.WHICH_AGENCY if is_legacy else WhyNone.TOO_MANY_READINGS
+    return WhyNone.WHICH_AGENCY if spans and is_legacy else WhyNone.TOO_MANY_READINGS
 
 
 def _between(clean: str, spans: list[_Span]) -> str:

@@ -3,7 +3,8 @@
 GatewayError
 |-- SourceError             a one-stop system did not answer truthfully; the citizen reads "try later"
 |   |-- SourceUnavailable       away, slow or refusing: may be tried again
-|   `-- SourceMisread           it answered, but not as its mapping says: not tried again
+|   |-- SourceMisread           it answered, but not as its mapping says: not tried again
+|   `-- SourceIncomplete        it answered for some codes and failed for others: what it told holds
 |-- StoreError              our own database
 |   |-- StoreUnavailable        nothing was written; the other side is asked to send again
 |   `-- StoreUncertain          a commit whose outcome is unknown; read back before settling
@@ -11,6 +12,15 @@ GatewayError
 |   `-- CredentialsRefused      fatal: trying again could lock the account
 `-- SettingsError           ours to configure: the operator mends a file and starts again
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # both of them may raise what stands here
+    from domain.codes import DossierCode
+    from domain.dossier import Dossier
 
 
 class GatewayError(Exception):
@@ -31,6 +41,17 @@ class SourceUnavailable(SourceError):
 
 class SourceMisread(SourceError):
     """It answered something its mapping does not allow: trying again would not help."""
+
+
+class SourceIncomplete(SourceError):
+    """Some of the codes could be read and some not. `found`: the dossiers it told. `failed`: the codes nothing is known
+    of. A code in neither is one it does not know.
+    """
+
+    def __init__(self, message: str, *, found: Mapping[DossierCode, Dossier], failed: frozenset[DossierCode]) -> None:
+        super().__init__(message)
+        self.found = found
+        self.failed = failed
 
 
 class StoreError(GatewayError):

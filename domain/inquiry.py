@@ -7,6 +7,7 @@ In doubt the reading that changes least is taken: "dung <code>" (stop, or "right
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +17,7 @@ from domain.codes import CodeReading, DossierCode, LegacyPattern, WhyNone, read_
 from domain.grammar import Grammar, Kind, Phrase
 from domain.proof import Proof
 from domain.text import bare, fold, safe_text
-from domain.typed_proof import typed_proofs
+from domain.typed_proof import asked_beside, typed_proofs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,11 @@ class FindProcedure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProcedureHelp:
+    """How do I ask about a procedure? The keyword alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChooseLanguage:
     """Answer me in `language` (vi, en, km); `accents` where the keyword said so (vi only), else None."""
 
@@ -125,6 +131,7 @@ Inquiry = (
     | StopAll
     | Resume
     | FindProcedure
+    | ProcedureHelp
     | ChooseLanguage
     | Feedback
     | Help
@@ -137,6 +144,7 @@ FEEDBACK_LENGTH = 1_000
 PROCEDURE_LENGTH = 200
 _LONGEST_CHOICE = 2  # digits
 _PROOFS_TRIED = 3
+_WORDS = re.compile(r"\w")
 _PUNCTUATION = " \n:.,;-"  # between a keyword and what belongs to it
 
 _SOFT = frozenset({Kind.GREETING, Kind.THANKS, Kind.FILLER})
@@ -176,8 +184,9 @@ def read_inquiry(text: str, grammar: Grammar, *, today: date, legacy: Sequence[L
         return _feedback(text, grammar)
     for typed in islice(typed_proofs(text, grammar), _PROOFS_TRIED):
         beside = read_codes(typed.rest, today=today, legacy=legacy)
-        if beside.why is None and len(beside.codes) >= len(reading.codes):  # fewer: a code was taken for the proof
-            return _about_codes(beside, grammar, _keywords(legacy), proof=typed.proof)
+        if beside.why is None and (about := asked_beside(typed, reading, beside)) is not None:
+            proof = None if about.candidates else typed.proof
+            return _about_codes(about, grammar, _keywords(legacy), proof=proof)
     if reading.why is None:
         return _about_codes(reading, grammar, _keywords(legacy))
     return _without_code(reading, before, grammar)
@@ -224,6 +233,8 @@ def _wish(before: Sequence[Phrase], after: Sequence[Phrase], grammar: Grammar) -
     """What is wanted with the codes: one keyword before the first of them with nothing unknown beside it and no
     other keyword behind, or else one keyword behind and nothing else on either side.
     """
+    if (alone := _alone(before, grammar)) and not after:
+        return _WISHES.get(alone, "look_up")
     first = [phrase for phrase in before if phrase.kind not in _BESIDE_A_CODE]
     then = [phrase for phrase in after if phrase.kind not in _BESIDE_A_CODE]
     if len(first) == 1:
@@ -234,6 +245,11 @@ def _wish(before: Sequence[Phrase], after: Sequence[Phrase], grammar: Grammar) -
     if not first and len(then) == 1 and then[0].kind:
         return _WISHES.get(then[0].kind, "look_up")
     return "look_up"
+
+
+def _alone(phrases: Sequence[Phrase], grammar: Grammar) -> Kind | None:
+    """What the words mean when nothing else was typed."""
+    return grammar.alone.get(tuple(word for phrase in phrases for word in phrase.spelled))
 
 
 def _without_code(reading: CodeReading, phrases: Sequence[Phrase], grammar: Grammar) -> Inquiry:
@@ -249,7 +265,7 @@ def _without_code(reading: CodeReading, phrases: Sequence[Phrase], grammar: Gram
     named = [phrase for phrase in hard if phrase.kind is not Kind.LOOK_UP]
     if len(named) == 1 and named[0].kind is None and (number := _small_number(named[0].spelled[0])):
         return Choice(number=number)
-    if len(phrases) == 1 and "?" not in reading.before and (kind := grammar.alone.get(phrases[0].spelled)):
+    if "?" not in reading.before and (kind := _alone(phrases, grammar)):
         return _BY_THEMSELVES[kind][0]
     return _by_lead(reading, hard)
 
@@ -272,7 +288,7 @@ def _by_lead(reading: CodeReading, hard: Sequence[Phrase]) -> Inquiry:
     if lead.kind is Kind.PROCEDURE:
         behind = reading.before[lead.end :].lstrip(_PUNCTUATION)
         words = reading.procedure or safe_text(behind, PROCEDURE_LENGTH)
-        return FindProcedure(words=words) if words else Help()
+        return FindProcedure(words=words) if _WORDS.search(words) else ProcedureHelp()
     if lead.kind in _BY_THEMSELVES:
         inquiry, company = _by_company(lead.kind, hard)
         if lead.kind is Kind.HELP or all(phrase.kind in company for phrase in hard):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _DIGITS = re.compile(r"\d+", re.ASCII)
+_FRACTION = re.compile(r"\s*(\d+)\.0+\s*", re.ASCII)  # a number that a spreadsheet took for a quantity
+_BETWEEN = re.compile(r"[;,/|\n]")
 _COUNTRY = "84"
 _LENGTHS = (9, 10)  # digits of a national significant number: mobile, or an area code with a subscriber
 _INTERNATIONAL = (11, 12)  # the same with 84 before it
@@ -40,11 +42,34 @@ def significant_number(value: object) -> str:
     """The national significant number in `value`: "912345678" for 0912345678, 912345678, "+84 912 345 678" and
     84912345678; empty where it holds none, placeholders such as 0 and 0000000000 included.
     """
-    digits = "".join(_DIGITS.findall(str(value))) if value is not None else ""
-    digits = digits.removeprefix("00")
+    digits = _digits(value).removeprefix("00")
     if digits.startswith(_COUNTRY) and len(digits) in _INTERNATIONAL:
         digits = digits.removeprefix(_COUNTRY)
     digits = digits.removeprefix("0")
     modern = _PREFIXES_OF_2018.get(digits[:3]) if len(digits) == max(_LENGTHS) else None
     digits = digits if modern is None else modern + digits[3:]
     return digits if len(digits) in _LENGTHS and not digits.startswith("0") else ""
+
+
+def significant_numbers(value: object) -> tuple[str, ...]:
+    """All that stand in one column, "0912345678; 0987654321"; a sign between two is one within a number as well
+    ("0912,345,678"), so that where no part is a number the whole may be one.
+    """
+    parts = [significant_number(part) for part in _BETWEEN.split("" if value is None else str(value))]
+    found = [part for part in (parts if any(parts) else [significant_number(value)]) if part]
+    return tuple(dict.fromkeys(found))
+
+
+def senders_number(value: str) -> str:
+    """The national significant number of somebody who wrote to us; empty for a number of another country, which with
+    nine or ten digits would look like one of ours in a column.
+    """
+    digits = _digits(value)
+    is_ours = (digits.startswith(_COUNTRY) and len(digits) in _INTERNATIONAL) or digits.startswith("0")
+    return significant_number(digits) if is_ours else ""
+
+
+def _digits(value: object) -> str:
+    text = "" if value is None else str(value)
+    whole = _FRACTION.fullmatch(text)
+    return whole[1] if whole else "".join(_DIGITS.findall(text))

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from domain.codes import DossierCode
-from domain.phones import significant_number
+from domain.phones import senders_number, significant_numbers
 
 LAST = 4  # digits of the telephone number on the dossier
 LEAST_KEY = 16  # bytes
@@ -63,11 +63,10 @@ class Sealer:
         return hmac.digest(self._key, text.encode(), hashlib.sha256)[:_SIZE].hex()
 
     def seals_of(self, code: DossierCode, *, numbers: Iterable[object] = (), secret: object = "") -> frozenset[str]:
-        """What a source's columns prove: each number whole and by its last four digits, and the secret."""
+        """What a source's columns prove: every number in them whole and by its last four digits, and the secret."""
         proofs = [Proof(ProofKind.SECRET, "" if secret is None else str(secret))]
-        for number in numbers:
-            digits = significant_number(number)
-            proofs += [Proof(ProofKind.NUMBER, digits), Proof(ProofKind.LAST_FOUR, digits[-LAST:])]
+        for digits in (digits for number in numbers for digits in significant_numbers(number)):
+            proofs += [Proof(ProofKind.NUMBER, f"0{digits}"), Proof(ProofKind.LAST_FOUR, digits[-LAST:])]
         return frozenset(seal for proof in proofs if (seal := self.seal(code, proof)))
 
 
@@ -81,4 +80,4 @@ def _secret(value: str) -> str:
     return _NOT_IN_A_SECRET.sub("", value.upper())
 
 
-_NORMAL = {ProofKind.NUMBER: significant_number, ProofKind.LAST_FOUR: _last_four, ProofKind.SECRET: _secret}
+_NORMAL = {ProofKind.NUMBER: senders_number, ProofKind.LAST_FOUR: _last_four, ProofKind.SECRET: _secret}

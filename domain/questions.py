@@ -23,7 +23,8 @@ class QuestionAnswer:
     """What may be told.
 
     `outcome` is that of `answer`, or UNREADABLE (with the reason, one of the names of domain.codes.WhyNone, or
-    "ambiguous" with the `candidates` to choose among) or REFUSED (a budget is spent). `proved`: the asker's proof was
+    "ambiguous" with the `candidates` to choose among, each of which reads back) or REFUSED: a budget is spent, or, with
+    the reason "proof_needed", the dossier is told only to who proves a right to it. `proved`: the asker's proof was
     right, so that `answer` holds what the code alone does not open.
     """
 

@@ -37,8 +37,9 @@ class Inspection:
 
     @property
     def sound(self) -> bool:
-        """It can be read as its mapping says."""
-        return self.report is not None and not any(each.trouble for each in self.report.fields)
+        """It can be read as its mapping says, and answers what it is asked."""
+        report = self.report
+        return report is not None and not report.trouble and not any(each.trouble for each in report.fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,8 @@ def shown(inspection: Inspection) -> Iterator[tuple[Sequence[str], Rows]]:
         yield ("source", "CANNOT BE READ"), [(inspection.name, inspection.failure)]
         return
     yield ("source", "system", "read from"), [(report.source, report.system, report.place)]
+    if report.trouble:
+        yield ("IT CAN ANSWER NOBODY",), [(report.trouble,)]
     if report.fields:
         yield ("our word", "theirs", "type", ""), [_field_cells(each) for each in report.fields]
     if report.states:

@@ -3,15 +3,18 @@
 A read leaves at the end of the loop turn in which it was asked for, as long as fewer than `in_flight` are under way;
 otherwise the keys wait and leave together when one lands. No timer: an idle batcher adds one loop turn, a busy one
 never makes a read smaller than it has to be. What a read knows early it may hand out early: nobody waits for the rest.
+What nobody waits for any more when its turn comes is not read.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Generic, TypeVar
 
+from domain.errors import SourceUnavailable
+
+MOST_WAITING = 20_000  # keys; whoever comes then would be told "try later" before his turn comes anyway
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -25,6 +28,10 @@ def at_once(
         yield await read(keys)
 
     return parts
+
+
+class Crowded(SourceUnavailable):
+    """So many wait that there is no use in waiting."""
 
 
 class _Asker(Generic[K, V]):
@@ -60,16 +67,23 @@ class Batcher(Generic[K, V]):
     """
 
     def __init__(
-        self, read: Callable[[Sequence[K]], AsyncIterator[Mapping[K, V]]], *, in_flight: int = 2, largest: int = 200
+        self,
+        read: Callable[[Sequence[K]], AsyncIterator[Mapping[K, V]]],
+        *,
+        in_flight: int = 2,
+        largest: int = 200,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
-        """At most `in_flight` reads at a time, of at most `largest` keys each. A key is answered with the first part
-        that holds it, and as unknown when the read ends without.
+        """At most `in_flight` reads at a time, of at most `largest` keys each; while `most_waiting` keys wait for a
+        read, no others are taken. A key is answered with the first part that holds it, and as unknown when the read
+        ends without.
         """
-        if in_flight < 1 or largest < 1:
-            raise ValueError("in_flight and largest are at least 1")
+        if min(in_flight, largest, most_waiting) < 1:
+            raise ValueError("in_flight, largest and most_waiting are at least 1")
         self._read = read
         self._in_flight = in_flight
         self._largest = largest
+        self._most_waiting = most_waiting
         self._askers: dict[K, list[_Asker[K, V]]] = {}  # keys that can be joined: waiting or on their way
         self._waiting: dict[K, list[_Asker[K, V]]] = {}  # the same lists, of keys that have not left yet
         self._flights: set[asyncio.Task[None]] = set()
@@ -79,11 +93,14 @@ class Batcher(Generic[K, V]):
         """What the read knows of these; other keys are absent.
 
         Raises:
+            Crowded: too many keys wait already.
             Exception: whatever the read of one of these keys raised.
         """
         distinct = dict.fromkeys(keys)
         if not distinct:
             return {}
+        if len(self._waiting) >= self._most_waiting and any(key not in self._askers for key in distinct):
+            raise Crowded(f"{len(self._waiting)} wait already")
         loop = asyncio.get_running_loop()
         asker: _Asker[K, V] = _Asker(loop.create_future(), len(distinct))
         for key in distinct:
@@ -123,15 +140,31 @@ class Batcher(Generic[K, V]):
         self._called = False
         while self._waiting and len(self._flights) < self._in_flight:
             batch = self._next_batch()
+            if not batch:
+                return
             flight = asyncio.get_running_loop().create_task(self._fly(batch))
             self._flights.add(flight)
             flight.add_done_callback(self._landed)
 
     def _next_batch(self) -> dict[K, list[_Asker[K, V]]]:
-        if len(self._waiting) <= self._largest:
-            batch, self._waiting = self._waiting, {}
-            return batch
-        return {key: self._waiting.pop(key) for key in list(islice(self._waiting, self._largest))}
+        """The keys whose turn it is; those that everybody gave up before are dropped."""
+        batch: dict[K, list[_Asker[K, V]]] = {}
+        given_up: list[K] = []
+        for key, askers in self._waiting.items():
+            if len(batch) == self._largest:
+                break
+            if askers[0].future.done() and all(asker.future.done() for asker in askers):
+                given_up.append(key)
+            else:
+                batch[key] = askers
+        for key in given_up:
+            del self._askers[key], self._waiting[key]
+        if len(batch) == len(self._waiting):
+            self._waiting = {}
+        else:
+            for key in batch:
+                del self._waiting[key]
+        return batch
 
     async def _fly(self, batch: dict[K, list[_Asker[K, V]]]) -> None:
         try:

@@ -34,8 +34,9 @@ class Breaker:
         return self._probing or self._monotonic() < self._opened_at + self._pause
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
-        """Around one read, its retries included; a read that is cancelled says nothing.
+    def guard(self, *, again: bool = False) -> Iterator[None]:
+        """Around one read, its retries included; a read that is cancelled says nothing. Nor does, as long as reads pass,
+        one that asks `again` for the one code that went unanswered before: it may be that record's own trouble.
 
         Raises:
             SourceUnavailable: no read may pass now.
@@ -46,7 +47,8 @@ class Breaker:
         try:
             yield
         except SourceUnavailable:
-            self._failed()
+            if probe or not again:
+                self._failed()
             raise
         except Exception:
             self._answered()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from operator import itemgetter
 
 from domain.dossier import Dossier, DossierStatus
@@ -55,14 +55,14 @@ def latest(dossiers: Sequence[Dossier]) -> Dossier:
 def merge(dossiers: Sequence[Dossier]) -> Dossier:
     """One dossier out of what several systems say of the same code, in the order in which they are believed.
 
-    State, agency, unit, dates, what is missing and what is to be paid come from one of them (`latest`), never mixed;
-    it was received when and where the first of them received it; whatever proves a right to one proves it to all.
+    State, agency, unit, dates, what is missing and what is to be paid come from one of them (`latest`), never mixed,
+    but for a promised day that its system keeps nowhere or cannot say: then it is the one another system knows. It was received when and where the first of them received it; whatever proves a right to one proves it to all.
     """
     if len(dossiers) == 1:
         return dossiers[0]
     told = latest(dossiers)
     ordered = [told, *(each for each in dossiers if each is not told)]
-    due_on = next((each.due_on for each in ordered if each.due_on is not None), None)
+    due_on = _first_day(ordered) if told.due_unknown else told.due_on
     received_at, first = min(_received(ordered), key=itemgetter(0), default=(None, told))
     return replace(
         told,
@@ -70,7 +70,7 @@ def merge(dossiers: Sequence[Dossier]) -> Dossier:
         receiving_agency=_other_than(told.agency, first.receiving_agency or first.agency),
         returning_agency=_other_than(told.agency, _first(each.returning_agency for each in ordered)),
         due_on=due_on,
-        due_unknown=due_on is None and any(each.due_unknown for each in ordered),
+        due_unknown=told.due_unknown and due_on is None,
         procedure=_first(each.procedure for each in ordered),
         procedure_name=_first(each.procedure_name for each in ordered),
         proofs=frozenset[str]().union(*(each.proofs for each in dossiers)),
@@ -79,6 +79,10 @@ def merge(dossiers: Sequence[Dossier]) -> Dossier:
 
 def _received(dossiers: Iterable[Dossier]) -> list[tuple[datetime, Dossier]]:
     return [(each.received_at, each) for each in dossiers if each.received_at is not None]
+
+
+def _first_day(dossiers: Iterable[Dossier]) -> date | None:
+    return next((each.due_on for each in dossiers if each.due_on is not None), None)
 
 
 def _first(texts: Iterable[str]) -> str:

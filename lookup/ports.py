@@ -47,12 +47,21 @@ class DossierSource(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def largest_read(self) -> int:
+        """Codes, at least 1, that one `find` can read within its time limit without pressing the system; nobody gives
+        it more.
+        """
+        ...
+
     async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Dossier]:
-        """The dossiers it has, for many codes in one read; codes it does not know are absent.
+        """The dossiers it has, for many codes in one read; codes it does not know are absent. What is wrong with one
+        record is the trouble of its own code alone, as far as that can be told.
 
         Raises:
             SourceUnavailable: it did not answer in time or refused; may be tried again.
             SourceMisread: its answer does not fit the mapping.
+            SourceIncomplete: either of these for some of the codes, while the others were read.
         """
         ...
 
@@ -101,7 +110,7 @@ class ReportedState:
 class SourceReport:
     """What a source holds, as its mapping reads it. `samples` are a few dossiers with everything personal masked: our
     word -> text. `place` is the table or the path, `system` what answered ("PostgreSQL 15.3"). `agencies` are those met,
-    with how many rows each.
+    with how many rows each. `trouble`: why it can answer nobody as it is mapped; empty where it can.
     """
 
     source: str
@@ -112,6 +121,7 @@ class SourceReport:
     samples: Sequence[Mapping[str, str]] = ()
     agencies: Mapping[str, int] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    trouble: str = ""
 
 
 class StatusCache(Protocol):

@@ -12,8 +12,8 @@ import structlog
 
 from domain.codes import DossierCode
 from domain.dossier import Dossier
-from domain.errors import SourceError, SourceMisread, SourceUnavailable
-from lookup.batching import Batcher, at_once
+from domain.errors import SourceError, SourceIncomplete, SourceMisread, SourceUnavailable
+from lookup.batching import Batcher, Crowded, at_once
 from lookup.breaker import Breaker
 from lookup.limits import SourceLimits
 from lookup.ports import DossierSource
@@ -34,8 +34,9 @@ class SourceReader:
     """Reads one source, over all routes never more at once than its limits allow. An outage is logged when it begins and
     when it ends, and counted each time.
 
-    `count(event, source)` is told "answered", "unavailable" or "misread" for every read, and "skipped" for one that the
-    breaker did not let pass; `timed(source, seconds)` how long every attempt took.
+    `count(event, source)` is told "answered", "incomplete", "unavailable" or "misread" for every read, and "skipped" for
+    one that the breaker did not let pass or that too many would wait for; `timed(source, seconds)` how long every
+    attempt took.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class SourceReader:
         count: Callable[[str, str], None],
         timed: Callable[[str, float], None],
     ) -> None:
-        """`largest`: codes in one read."""
+        """`largest`: codes in one read, as far as the source can bear so many."""
         self._source = source
         self._limits = limits
         self._clock = clock
@@ -60,20 +61,25 @@ class SourceReader:
             source.name, failures=limits.breaker_failures, pause=limits.breaker_pause, monotonic=monotonic
         )
         self._batcher: Batcher[DossierCode, Heard] = Batcher(
-            at_once(self._read), in_flight=limits.in_flight, largest=largest
+            at_once(self._read), in_flight=limits.in_flight, largest=min(largest, source.largest_read)
         )
+        self._unanswered: Sequence[DossierCode] = ()  # of the last read that failed
         self._trouble = ""  # what was last said of it in the log; empty: it answers
 
     async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Heard]:
-        """What the source says of each of these.
+        """What the source says of each of these; those are absent that could not be read while others could.
 
         Raises:
-            SourceUnavailable: it did not answer within the limits, or is left alone for a while.
+            SourceUnavailable: it did not answer within the limits, is left alone for a while, or too many wait for it.
             SourceMisread: it answered something that cannot be understood, or its adapter failed.
         """
         if self._breaker.refuses():  # not even behind a read that tries whether it is back
             raise self._skipped()
-        return await self._batcher.get(codes)
+        try:
+            return await self._batcher.get(codes)
+        except Crowded:
+            self._count("skipped", self._source.name)
+            raise
 
     def forget(self, codes: Sequence[DossierCode]) -> None:
         """Do not let anybody join a read of these that has already left."""
@@ -92,10 +98,13 @@ class SourceReader:
             raise self._skipped()
         as_of = self._clock()  # taken before the read: what it brings is at least this recent
         try:
-            with self._breaker.guard():
+            with self._breaker.guard(again=len(codes) == 1 and codes == self._unanswered):
                 found = await call_with_retries(partial(self._once, codes), self._limits.retry)
-            heard = {code: Heard(found.get(code), as_of) for code in codes}
+        except SourceIncomplete as part:
+            self._note("incomplete", part)
+            return {code: Heard(part.found.get(code), as_of) for code in codes if code not in part.failed}
         except SourceError as failure:
+            self._unanswered = codes
             self._note("misread" if isinstance(failure, SourceMisread) else "unavailable", failure)
             raise
         except Exception as failure:
@@ -104,7 +113,7 @@ class SourceReader:
             self._count("misread", self._source.name)
             raise SourceMisread(f"{self._source.name}: {type(failure).__name__}") from failure
         self._note("answered", None)
-        return heard
+        return {code: Heard(found.get(code), as_of) for code in codes}
 
     async def _once(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Dossier]:
         limit = self._limits.time_limit

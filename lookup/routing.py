@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.codes import CodeFamily, DossierCode
 from domain.errors import SettingsError
@@ -25,7 +25,7 @@ class RoutedSource:
     for codes no source declares. `families`: the kinds of code it is asked for in all these ways; empty: all.
 
     `passes_to` names systems its dossiers may pass to: they are asked at the same time, whatever they declare, and what
-    all of them say is merged. `limits` None: the look-up's own (LookupSettings).
+    all of them say is merged. `limits`: what it is given.
     """
 
     source: DossierSource
@@ -34,7 +34,7 @@ class RoutedSource:
     families: tuple[CodeFamily, ...] = ()
     patterns: tuple[str, ...] = ()
     passes_to: tuple[str, ...] = ()
-    limits: SourceLimits | None = None
+    limits: SourceLimits = field(default_factory=SourceLimits)
 
     def takes(self, family: CodeFamily) -> bool:
         """It is asked for codes of this kind."""
@@ -73,7 +73,7 @@ class Router:
         """
         _check(sources)
         self.sources: tuple[DossierSource, ...] = tuple(each.source for each in sources)
-        self.limits = {each.source.name: each.limits for each in sources if each.limits is not None}
+        self.limits = {each.source.name: each.limits for each in sources}
         self._places = {each.source.name: place for place, each in enumerate(sources)}
         self._passes_to = [[self._places[name] for name in each.passes_to] for each in sources]
         self._patterns = [

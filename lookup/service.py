@@ -13,11 +13,9 @@ from functools import partial
 
 from domain.answers import DossierAnswer, Outcome
 from domain.codes import DossierCode
-from lookup.batching import Batcher
-from lookup.limits import SourceLimits
+from lookup.batching import Batcher, Crowded
 from lookup.ports import CachedAnswer, StatusCache
 from lookup.reading import SourceReader
-from lookup.retry import RetryPolicy
 from lookup.routing import Route, Router
 from lookup.telling import keep, tell, tell_kept, tell_last_known
 from lookup.walking import Finding, walk
@@ -25,14 +23,13 @@ from lookup.walking import Finding, walk
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookupSettings:
-    """How long an answer may be told, and what a source is given.
+    """How long an answer may be told, and how the sources are asked; what each is given: lookup.limits.
 
     `fresh_for`: told without asking again; short, because a person who was just called to the desk asks at once.
     `not_found_for`: the same for a code no source knows; shorter, since a dossier may be registered this very minute.
     `stale_for`: still told, with its time, while the source is away: one working day.
     `hedge_after`: seconds of silence after which the next source that may know a code is asked as well.
-    `largest_batch`: codes in one read.
-    `time_limit`, `in_flight`, `retry`: the limits of a source without its own (lookup.limits).
+    `largest_batch`: codes in one read, of a source that can bear so many.
     """
 
     fresh_for: timedelta = timedelta(seconds=60)
@@ -40,20 +37,12 @@ class LookupSettings:
     stale_for: timedelta = timedelta(hours=24)
     hedge_after: float = 1.0
     largest_batch: int = 200
-    time_limit: float = 5.0
-    in_flight: int = 2
-    retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def __post_init__(self) -> None:
         if min(self.fresh_for, self.not_found_for) < timedelta(0) or self.stale_for < self.fresh_for:
             raise ValueError("times are not negative, and stale_for is at least fresh_for")
         if self.hedge_after < 0 or self.largest_batch < 1:
             raise ValueError("hedge_after is not negative, largest_batch is at least 1")
-        self.limits()
-
-    def limits(self) -> SourceLimits:
-        """What a source without limits of its own is given."""
-        return SourceLimits(time_limit=self.time_limit, in_flight=self.in_flight, retry=self.retry)
 
 
 def no_count(event: str, source: str) -> None:
@@ -95,11 +84,11 @@ class LookupService:
         self._cache = cache
         self._clock = clock
         self._settings = settings
-        self._limits = {source.name: router.limits.get(source.name, settings.limits()) for source in router.sources}
+        self._count = count
         self._readers = {
             source.name: SourceReader(
                 source,
-                limits=self._limits[source.name],
+                limits=router.limits[source.name],
                 largest=settings.largest_batch,
                 clock=clock,
                 monotonic=monotonic,
@@ -136,7 +125,7 @@ class LookupService:
         for code in [code for code in codes if code not in answers] if answers else codes:
             route = self._router.route(code, everyone=bool(proving) and code in proving)
             wanted.setdefault(route, []).append(code)
-        reads = [self._batcher(route).get(asked) for route, asked in wanted.items()]
+        reads = [self._asked(route, asked) for route, asked in wanted.items()]
         for read in await asyncio.gather(*reads) if len(reads) > 1 else [await read for read in reads]:
             answers.update(read)
         return answers
@@ -179,17 +168,27 @@ class LookupService:
             if kept.fresh(now) and (code not in proving or now < kept.read_at + self._settings.not_found_for)
         }
 
+    async def _asked(self, route: Route, codes: Sequence[DossierCode]) -> Mapping[DossierCode, DossierAnswer]:
+        try:
+            return await self._batcher(route).get(codes)
+        except Crowded:  # counted: who waited until his turn would have been told the same by then
+            for source in route.sources:
+                self._count("skipped", source.name)
+            return await self.last_known(codes)
+
     def _batcher(self, route: Route) -> Batcher[DossierCode, DossierAnswer]:
         """Made with the first code on its way; what a source can bear is its reader's business.
 
-        Reads of one source wait for each other, so that few of them keep what they brought together; one more than it
-        bears, so that nobody waits behind the one that tries whether it is back. Where several sources are asked none
+        Nobody waits for codes of a second read. Reads of one source wait for each other, so that few of them keep what
+        they brought together; one more than it bears, so that nobody waits behind the one that tries whether it is back. Where several sources are asked none
         waits: it may be silent for longer than the next codes need.
         """
         batcher = self._batchers.get(route)
         if batcher is None:
-            in_flight = self._limits[route.sources[0].name].in_flight + 1 if len(route.sources) == 1 else sys.maxsize
-            batcher = Batcher(partial(self._read, route), in_flight=in_flight, largest=self._settings.largest_batch)
+            names = [source.name for source in route.sources]
+            in_flight = self._router.limits[names[0]].in_flight + 1 if len(names) == 1 else sys.maxsize
+            largest = min([self._settings.largest_batch, *(source.largest_read for source in route.sources)])
+            batcher = Batcher(partial(self._read, route), in_flight=in_flight, largest=largest)
             self._batchers[route] = batcher
         return batcher
 

@@ -17,13 +17,14 @@ from lookup.ports import DossierSource
 from lookup.reading import Heard, SourceReader
 from lookup.routing import Route
 
-Said = Mapping[DossierCode, Heard] | None  # None: the source is down
+Said = Mapping[DossierCode, Heard] | None
+"""What a source said of each code; absent: that one could not be read. None: the source is down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """What the sources know of one code, not earlier than at `as_of`. `unheard`: the names of those that were asked and
-    are down or were silent for too long; while there are any, "not found" cannot be said.
+    are down, were silent for too long or could not read this code; while there are any, "not found" cannot be said.
     """
 
     code: DossierCode
@@ -82,10 +83,10 @@ class Hearing:
             found: list[Dossier] = []
             for source in tier:
                 said = self._said.get(source.name)
-                if said is None:
+                heard = None if said is None else said.get(code)
+                if heard is None:
                     unheard.append(source.name)
                     continue
-                heard = said[code]
                 times.append(heard.as_of)
                 if heard.dossier is not None:
                     found.append(heard.dossier)

@@ -1,13 +1,23 @@
-"""The date formats one-stop systems store and send (reference: domain §3.3, §7.7), as a table."""
+"""The date formats one-stop systems store and send (reference: domain §3.3, §7.7), as a table; what they put for none."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, tzinfo
 
-EMPTY_CHARACTERS = "0-/: .TZ"  # what '', '0000-00-00', '00/00/0000 00:00:00' and '00000000000000' consist of
+from adapters.onestop.plain import plain
+
+DASHES = "-/: ."  # '', '-', '//'
+ZEROS = "0TZ" + DASHES  # what '0000-00-00', '00/00/0000 00:00:00' and '00000000000000' consist of
+ZERO_DATE = len("00000000")  # a shorter one is a number
 FIRST_REAL_YEAR = 1901  # 0001-01-01 and 1900-01-01 are what databases make of an empty date
+_EARLY = r"(?:0\d{3}|1[0-8]\d\d|1900)"
+_FILLER = re.compile(
+    rf"{_EARLY}-\d\d-\d\d([ T].*)?|\d\d?/\d\d?/{_EARLY}( .*)?|(0001|1753|1900)0101"
+    rf"|{_EARLY}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d[0-5]\d",
+    re.ASCII,
+)
 
 
 def _reader(pattern: str) -> Callable[[str], datetime]:
@@ -42,18 +52,33 @@ DATE_FORMATS: dict[str, Callable[[str], datetime]] = {
 """Name in a mapping file -> reader. Each also reads a day without a time; a reader raises ValueError."""
 
 
-def is_empty(value: object) -> bool:
-    """Missing, in any of the ways databases say so."""
-    return value is None or (isinstance(value, str) and not value.strip(EMPTY_CHARACTERS))
+def is_nothing(value: object, placeholders: Collection[str] = ()) -> bool:
+    """Nothing stands there, in any of the ways systems say so: missing, a blank, a dash, a date of zeros or before 1901,
+    one of `placeholders` (casefolded). A mere zero is something.
+    """
+    if isinstance(value, date):
+        return value.year < FIRST_REAL_YEAR
+    value = plain(value)
+    if value is None:
+        return True
+    text = str(value).strip()
+    if not text.strip(DASHES) or (len(text) >= ZERO_DATE and not text.strip(ZEROS)):
+        return True
+    return text.casefold() in placeholders or _FILLER.fullmatch(text) is not None
 
 
-def read_moment(value: object, formats: Sequence[Callable[[str], datetime]], zone: tzinfo) -> datetime | None:
-    """The moment a column holds, aware; None where it is empty. A value without an offset is in `zone`.
+def read_moment(
+    value: object,
+    formats: Sequence[Callable[[str], datetime]],
+    zone: tzinfo,
+    placeholders: Collection[str] = (),
+) -> datetime | None:
+    """The moment a column holds, aware; None where there is nothing. A value without an offset is in `zone`.
 
     Raises:
         ValueError: none of `formats` reads it.
     """
-    if is_empty(value):
+    if is_nothing(value, placeholders):
         return None
     moment = _as_datetime(value, formats)
     if moment.year < FIRST_REAL_YEAR:

@@ -1,7 +1,8 @@
 """Connections to foreign databases: which drivers there are, and how each is kept from writing and from waiting long.
 
 Every read is bounded twice: here, and by the database itself, so that a slow query does not go on after nobody waits
-for it. SQL Server has no living asyncio driver: its reads run in a few threads of their own.
+for it. Not so SQLite, which bounds only the wait for a lock: a query of it goes on to its end.
+SQL Server has no living asyncio driver: its reads run in a few threads of their own.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from adapters.onestop.sql_faults import UNREADABLE
 from domain.errors import SettingsError
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 RECYCLE_AFTER = 1800  # seconds a connection is used
+SPECIAL = "in a name or password write @ : / as %40 %3A %2F"
 
 
 def _nothing(connection: Any, time_limit: float) -> None:  # noqa: ANN401 - a driver's own connection
@@ -65,6 +68,14 @@ def _oracle(connection: Any, time_limit: float) -> None:  # noqa: ANN401
     driver.call_timeout = _milliseconds(time_limit)
 
 
+def _mysql_arguments(time_limit: float) -> Mapping[str, Any]:
+    """A flag column (BIT) is a number: as text its octet 52 would be the digit 4."""
+    from pymysql.constants.FIELD_TYPE import BIT  # type: ignore[import-untyped] # noqa: PLC0415 - comes with the extra
+    from pymysql.converters import conversions  # type: ignore[import-untyped] # noqa: PLC0415
+
+    return {"connect_timeout": math.ceil(time_limit), "conv": {**conversions, BIT: int.from_bytes}}
+
+
 def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
@@ -98,8 +109,8 @@ DRIVERS: Mapping[str, Driver] = {
     "sqlite+aiosqlite": Driver(arguments=lambda limit: {"timeout": limit}, greet=_lite),
     "sqlite+pysqlite": Driver(arguments=lambda limit: {"timeout": limit}, greet=_lite, threads=True),
     "postgresql+asyncpg": Driver(extra="postgresql", arguments=_postgres),
-    "mysql+aiomysql": Driver(extra="mysql", arguments=_whole_seconds("connect_timeout"), greet=_mysql),
-    "mariadb+aiomysql": Driver(extra="mysql", arguments=_whole_seconds("connect_timeout"), greet=_mysql),
+    "mysql+aiomysql": Driver(extra="mysql", arguments=_mysql_arguments, greet=_mysql),
+    "mariadb+aiomysql": Driver(extra="mysql", arguments=_mysql_arguments, greet=_mysql),
     "mssql+mssqlpython": Driver(extra="sqlserver", arguments=_whole_seconds("timeout"), greet=_sqlserver, threads=True),
     "mssql+pyodbc": Driver(arguments=_whole_seconds("timeout"), greet=_sqlserver, threads=True),
     "oracle+oracledb_async": Driver(
@@ -145,6 +156,9 @@ class AsyncReads(Reads):
                     raise
                 await connection.invalidate(fault)
                 raise ConnectionError(str(fault)) from fault
+            except UNREADABLE as fault:  # half an answer may be left on the wire
+                await connection.invalidate(fault)
+                raise
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -181,7 +195,11 @@ class ThreadedReads(Reads):
 
     def _work(self, work: Work[T]) -> T:
         with self._engine.connect() as connection:
-            return work(connection)
+            try:
+                return work(connection)
+            except UNREADABLE as fault:  # half an answer may be left on the wire
+                connection.invalidate(fault)
+                raise
 
 
 def _leave(loop: asyncio.AbstractEventLoop, queue: asyncio.Semaphore) -> None:
@@ -198,6 +216,9 @@ def open_reads(url: str, source: str, connections: int, time_limit: float) -> Re
     """
     try:
         address = make_url(url)
+    except (ArgumentError, ValueError):  # its text may hold the password
+        raise SettingsError(f"source {source}: its address cannot be read ({SPECIAL})") from None
+    try:
         driver = _driver(address)
         address = _read_only(address) if address.get_backend_name() == "sqlite" else address
         kind = ThreadedReads if driver.threads else AsyncReads
@@ -205,8 +226,10 @@ def open_reads(url: str, source: str, connections: int, time_limit: float) -> Re
     except ImportError as fault:
         extra = f": install tracuu-gateway[{driver.extra}]" if driver.extra else ""
         raise SettingsError(f"source {source}: the driver {address.drivername} is not installed{extra}") from fault
-    except (ArgumentError, NoSuchModuleError, SQLAlchemyError, TypeError, ValueError) as fault:
+    except ArgumentError as fault:
         raise SettingsError(f"source {source}: {fault}") from fault
+    except (SQLAlchemyError, TypeError, ValueError) as fault:
+        raise SettingsError(f"source {source}: its address is not one of {address.drivername}") from fault
 
 
 def _driver(address: URL) -> Driver:

@@ -296,6 +296,10 @@ class FieldsMapping(Strict):
             yield from zip(NUMBER_WORDS, self.proof.numbers, strict=False)
             yield from ((word, value) for word, value in (("secret", self.proof.secret),) if value is not None)
 
+    def nothings(self) -> frozenset[str]:
+        """The placeholders, as they are compared."""
+        return frozenset(text.strip().casefold() for text in self.placeholders)
+
     def meanings(self) -> Iterator[tuple[str, State]]:
         """Every state it knows, in its own words, for a report."""
         yield from self.status.items()

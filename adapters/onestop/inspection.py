@@ -16,8 +16,9 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Dialect, inspect
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
-from adapters.onestop.fields import NUMBER_WORDS, places
+from adapters.onestop.fields import AGENCY_WORDS, NUMBER_WORDS, places
 from adapters.onestop.mapping import BASE, SourceMapping, split_column
+from adapters.onestop.plain import shown, shown_length
 from adapters.onestop.records import RecordReader, Values, project
 from adapters.onestop.statement import newest, newest_by
 from domain.codes import DossierCode
@@ -44,7 +45,6 @@ TITLES = {
 }
 SECRET = "read only to make seals of it, never shown"  # noqa: S105 - a remark
 NOT_READ = "not read: the installation has no key for proofs"
-_CODE_LIKE = re.compile(r"(?!.*\d{7})[A-Z0-9][A-Z0-9.\-/]{0,44}", re.ASCII)  # nothing that could be a telephone number
 _IDENTIFIER = re.compile(r"[A-Y]\d{2}(\.[0-9A-Z]{1,3}){0,6}|\d{3}\.\d{2}\.\d{2}\.[A-Y]\d{2}", re.ASCII)
 
 Types = Mapping[str, Mapping[str, str]]
@@ -66,27 +66,30 @@ class Inspection:
         self._sealed = sealed
         self._columns = mapping.all_columns()
         place = {column: number for number, column in enumerate(self._columns)}
-        self._values = project(mapping.words(proofs=False), lambda column: itemgetter(place[column]))
+        self._values = project(
+            mapping.words(proofs=False), lambda column: itemgetter(place[column]), mapping.nothings()
+        )
         self._noted: Counter[tuple[str, str]] = Counter()
         self._records = RecordReader(mapping, source, lambda event, value: self._noted.update([(event, value)]))
+        self._several = any(join.several for join in mapping.joins)
         self._agencies: Mapping[str, int] = {}
         self._warnings: list[str] = []
 
-    async def report(self, guarded: Guarded) -> SourceReport:
-        """The report; `guarded` asks the source.
+    async def report(self, guarded: Guarded, ask_for_nobody: Callable[[Connection], None]) -> SourceReport:
+        """The report; `guarded` asks the source, `ask_for_nobody` makes the very look-up of citizens, for no code of
+        theirs.
 
         Raises:
             SourceUnavailable: the source did not answer at all.
         """
         system, types = await guarded(self._look)
-        rows = await self._rows(guarded)
-        found: list[Values] = [self._values(row) for row in rows]
-        if any(join.several for join in self._mapping.joins):
-            found = self._records.one_each(found)
-        read = [values for values in found if not self._records.is_hidden(values)]
+        trouble = await self._trouble(guarded, ask_for_nobody)
+        found: list[Values] = [self._values(row) for row in await self._rows(guarded)]
+        visible = [values for values in found if not self._records.is_hidden(values)]
+        read = self._one_each(visible)
         dossiers = [self._records.read(values, self._code(values)) for values in read]
         states = self._states(read)
-        self._judge(read, dossiers, hidden=len(found) - len(read))
+        self._judge(read, dossiers, hidden=len(found) - len(visible))
         return SourceReport(
             source=self._source,
             system=system,
@@ -96,7 +99,25 @@ class Inspection:
             samples=[_masked(dossier) for dossier in dossiers[:SAMPLES]],
             agencies=self._agencies,
             warnings=self._warnings,
+            trouble=trouble,
         )
+
+    async def _trouble(self, guarded: Guarded, ask_for_nobody: Callable[[Connection], None]) -> str:
+        try:
+            await guarded(ask_for_nobody)
+        except SourceError as fault:
+            return str(fault)
+        return ""
+
+    def _one_each(self, rows: Sequence[Values]) -> Sequence[Values]:
+        """Of several rows of one dossier, as a joined table makes them, the one that moved last."""
+        if not self._several:
+            return rows
+        theirs: dict[tuple[str, ...], list[Values]] = {}
+        for values in rows:
+            name = (self._records.code_text(values), *(str(values.get(word)) for word in AGENCY_WORDS))
+            theirs.setdefault(name, []).append(values)
+        return [self._records.latest(several) for several in theirs.values()]
 
     def _look(self, connection: Connection) -> tuple[str, Types]:
         """What answers, and the columns there are."""
@@ -159,9 +180,9 @@ class Inspection:
             self._warnings.append(f"{hidden} of the rows are hidden by the mapping")
         for (event, value), times in sorted(self._noted.items()):
             if event == "agency_unmapped":
-                self._warnings.append(f"agency value {_shown(value)} is not in agency.values ({times} times)")
+                self._warnings.append(f"agency value {value} is not in agency.values ({times} times)")
         agencies = Counter(dossier.agency for dossier in dossiers if dossier.agency)
-        self._agencies = {_shown(name): times for name, times in agencies.most_common(MOST_AGENCIES)}
+        self._agencies = {shown(name): times for name, times in agencies.most_common(MOST_AGENCIES)}
         odd = sum(times for name, times in agencies.items() if not _IDENTIFIER.fullmatch(name))
         if odd:
             self._warnings.append(f"{odd} of {len(read)} rows name an agency that is no identifier: give agency.values")
@@ -217,22 +238,13 @@ def _kind(column_type: Any, dialect: Dialect) -> str:  # noqa: ANN401 - SQLAlche
 def _masked(dossier: Dossier) -> Mapping[str, str]:
     """A dossier whose code is shown but for its end, and of whose texts only those that are codes are shown."""
     code = dossier.code.text
-    shown = {"code": code[:-HIDDEN_DIGITS] + "*" * HIDDEN_DIGITS if len(code) > HIDDEN_DIGITS else "**"}
-    shown["status"] = "" if dossier.status is None else str(int(dossier.status))
+    told = {"code": code[:-HIDDEN_DIGITS] + "*" * HIDDEN_DIGITS if len(code) > HIDDEN_DIGITS else "**"}
+    told["status"] = "" if dossier.status is None else str(int(dossier.status))
     for word in ("agency", "receiving_agency", "returning_agency", "procedure"):
-        shown[word] = _shown(getattr(dossier, word))
+        told[word] = shown(getattr(dossier, word))
     for word in ("unit", "procedure_name", "missing", "fee"):
-        shown[word] = _length(getattr(dossier, word))
+        told[word] = shown_length(getattr(dossier, word))
     for word in ("received_at", "due_on", "finished_at", "returned_at", "changed_at"):
         moment = getattr(dossier, word)
-        shown[word] = "" if moment is None else f"{moment:%d/%m/%Y}"
-    return {word: text for word, text in shown.items() if text}
-
-
-def _shown(text: str) -> str:
-    """A code as it is; of anything else, which may name a person, the length."""
-    return text if _CODE_LIKE.fullmatch(text) else _length(text)
-
-
-def _length(text: str) -> str:
-    return f"({len(text)} signs)" if text else ""
+        told[word] = "" if moment is None else f"{moment:%d/%m/%Y}"
+    return {word: text for word, text in told.items() if text}

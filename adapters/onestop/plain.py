@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from math import isfinite
@@ -10,6 +11,11 @@ from typing import TypeVar
 from domain.text import unaccent
 
 T = TypeVar("T")
+
+_CODE = r"[{0}0-9][{0}0-9_.\-/]{{0,44}}"
+_CODE_LIKE = re.compile(
+    rf"(?!.*\d{{7}})(?:{_CODE.format('A-Z')}|{_CODE.format('a-z')})", re.ASCII
+)  # and no telephone number
 
 LARGEST = 2**64  # larger whole numbers are no state, flag or code
 
@@ -50,6 +56,16 @@ def _text_or_number(value: bytes) -> str | int:
     except UnicodeDecodeError:  # silent on purpose: it is no text, which is what was to be found out
         return int.from_bytes(value)
     return text if text.isprintable() else int.from_bytes(value)
+
+
+def shown(text: str) -> str:
+    """A code as it is; of anything else, which may name a person, the length."""
+    return text if _CODE_LIKE.fullmatch(text) else shown_length(text)
+
+
+def shown_length(text: str) -> str:
+    """That there is a text, and how long it is."""
+    return f"({len(text)} signs)" if text else ""
 
 
 def distinct(written: Mapping[str, T]) -> dict[str, T]:

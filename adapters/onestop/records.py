@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from adapters.onestop.dates import DATE_FORMATS, is_empty, read_moment
+from adapters.onestop.dates import DATE_FORMATS, is_nothing, read_moment
 from adapters.onestop.fields import (
     NUMBER_WORDS,
     Agencies,
@@ -19,7 +19,8 @@ from adapters.onestop.fields import (
     Value,
     places,
 )
-from adapters.onestop.plain import plain, status_key
+from adapters.onestop.plain import plain, shown, status_key
+from domain.agencies import from_the_province_down
 from domain.codes import CodeFamily, DossierCode
 from domain.dossier import Dossier, DossierStatus
 from domain.proof import Sealer
@@ -32,41 +33,39 @@ Values = Mapping[str, object]
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")  # `due_on` is a day here, whatever zone the source writes in
 LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
 TEXT_MAX = 200  # characters of a text that are kept
-ZERO_DATE = len("00000000")
-NOTED_MAX = 40  # characters of a state or an agency that are noted
 
 Note = Callable[[str, str], None]
-"""Told what was not understood: ("status_unmapped", the state), ("agency_unmapped", what stands there) or
-("date_unreadable", the column)."""
+"""Told what was not understood: ("status_unmapped", the state), ("agency_unmapped", what stands there), ("giver_unknown",
+"") or ("date_unreadable", the column). Of a state or an agency that is no code only the length is noted: it may name a
+person."""
 
 
-def project(words: Mapping[str, Value], at: Callable[[str], Callable[[R], object]]) -> Callable[[R], dict[str, object]]:
-    """What makes `Values` of a source's own record; `at` makes of a place what reads it."""
-    readers = tuple((word, _reader(value, at)) for word, value in words.items())
+def project(
+    words: Mapping[str, Value], at: Callable[[str], Callable[[R], object]], placeholders: Collection[str] = ()
+) -> Callable[[R], dict[str, object]]:
+    """What makes `Values` of a source's own record; `at` makes of a place what reads it. `placeholders` are those of the
+    mapping, casefolded.
+    """
+    readers = tuple((word, _reader(value, at, placeholders)) for word, value in words.items())
     return lambda record: {word: read(record) for word, read in readers}
 
 
-def _reader(value: Value, at: Callable[[str], Callable[[R], object]]) -> Callable[[R], object]:
+def _reader(
+    value: Value, at: Callable[[str], Callable[[R], object]], placeholders: Collection[str]
+) -> Callable[[R], object]:
     if isinstance(value, str):
         return at(value)
     reads = [at(place) for place in value.places()]
-    return lambda record: _computed(value, [plain(read(record)) for read in reads])
+    return lambda record: _computed(value, [plain(read(record)) for read in reads], placeholders)
 
 
-def _computed(how: Computed, found: list[object]) -> object:
-    given = [each for each in found if not is_blank(each)]
+def _computed(how: Computed, found: list[object], placeholders: Collection[str]) -> object:
+    given = [each for each in found if not is_nothing(each, placeholders)]
     if how.joined:
         result: object = how.between.join(str(each) for each in given)
     else:
         result = how.constant if how.constant is not None else next(iter(given), None)
     return how.values.get(status_key(result)) if how.values else result
-
-
-def is_blank(value: object) -> bool:
-    """Nothing stands there, or a date of zeros; a mere zero is something."""
-    return value is None or (
-        isinstance(value, str) and (len(value) >= ZERO_DATE or not value.strip()) and is_empty(value)
-    )
 
 
 def code_text(value: object) -> str:
@@ -82,12 +81,12 @@ class RecordReader:
         """`source` is what the dossiers name as their system."""
         self._mapping = mapping
         self._place = {word: ", ".join(places(value)) for word, value in mapping.words(proofs=False).items()}
-        self._hidden = tuple((f"hidden.{number}", _condition(each)) for number, each in enumerate(mapping.hidden))
         self._agency = mapping.agency if isinstance(mapping.agency, str) else ""
         self._agencies = mapping.agency.values if isinstance(mapping.agency, Agencies) else {}
         self._formats = tuple(DATE_FORMATS[name] for name in mapping.date_formats)
         self._zone = ZoneInfo(mapping.time_zone)
-        self._placeholders = frozenset(text.casefold() for text in mapping.placeholders)
+        self._placeholders = mapping.nothings()
+        self._hidden = tuple((f"hidden.{number}", self._condition(each)) for number, each in enumerate(mapping.hidden))
         self._source = source
         self._note = note
         self._sealer = sealer
@@ -101,11 +100,16 @@ class RecordReader:
         return any(hides(values.get(word)) for word, hides in self._hidden)
 
     def belongs_to(self, values: Values, code: DossierCode) -> bool:
-        """A legacy number is unique within the agency that gave it: another agency's record is a stranger's dossier."""
-        if code.family is not CodeFamily.LEGACY or not code.agency:
+        """A legacy number is unique within the agency that gave it: another agency's record is a stranger's dossier, and
+        so is one of which nobody knows who gave it.
+        """
+        if code.family is not CodeFamily.LEGACY:
             return True
-        giver = self._agency_at(values, "receiving_agency") or self._agency_at(values, "agency") or self._agency
-        return giver in ("", code.agency)
+        giver = self._agency or self._agency_at(values, _giver_word(self._place))
+        if not giver:
+            self._note("giver_unknown", "")
+            return False
+        return _levels(giver) == _levels(code.agency)
 
     def read(self, values: Values, code: DossierCode) -> Dossier:
         """The dossier in this record, which was asked for as `code`."""
@@ -131,15 +135,9 @@ class RecordReader:
             proofs=self._proofs(values, code),
         )
 
-    def one_each(self, records: Iterable[Values]) -> list[Values]:
-        """Of several records of one dossier, as a joined table makes them, the one that moved last."""
-        last: dict[str, tuple[datetime, Values]] = {}
-        for values in records:
-            moved = self._moment(values, "changed_at") or LONG_AGO
-            held = last.get(self.code_text(values))
-            if held is None or moved > held[0]:
-                last[self.code_text(values)] = (moved, values)
-        return [values for _, values in last.values()]
+    def latest(self, rows: Sequence[Values]) -> Values:
+        """Of several records of one dossier the one that moved last."""
+        return rows[0] if len(rows) == 1 else max(rows, key=self._last_moved)
 
     def state_of(self, values: Values) -> tuple[str, State | None]:
         """The record's state in the source's words, with the second state where that decides, and what it means."""
@@ -152,7 +150,7 @@ class RecordReader:
         meant = self._mapping.status.get(written)
         if meant is not None:
             return written, meant
-        rule = next((rule for rule in self._mapping.rules if _holds(rule, written, values)), None)
+        rule = next((rule for rule in self._mapping.rules if self._holds(rule, written, values)), None)
         return (written, None) if rule is None else (f"{written} ({rule.says()})", rule)
 
     def text(self, values: Values, word: str) -> str:
@@ -166,7 +164,7 @@ class RecordReader:
     def _status_of(self, values: Values) -> DossierStatus | None:
         written, meant = self.state_of(values)
         if meant is None:
-            self._note("status_unmapped", safe_text(written, NOTED_MAX))
+            self._note("status_unmapped", shown(written))
             return None
         return meant.status
 
@@ -178,15 +176,15 @@ class RecordReader:
             return written
         known = self._agencies.get(status_key(written), "")
         if not known:
-            self._note("agency_unmapped", safe_text(written, NOTED_MAX))
+            self._note("agency_unmapped", shown(written))
         return known
 
     def _moment(self, values: Values, word: str) -> datetime | None:
         value = values.get(word)
-        if value is None or (self._placeholders and str(value).strip().casefold() in self._placeholders):
+        if value is None:
             return None
         try:
-            return read_moment(value, self._formats, self._zone)
+            return read_moment(value, self._formats, self._zone, self._placeholders)
         except (ValueError, OverflowError):
             self._note("date_unreadable", self._place.get(word, word))
             return None
@@ -203,7 +201,7 @@ class RecordReader:
 
     def _may_be_due(self, values: Values) -> bool:
         """Without a day that could be read: none is kept here, or what stands there is not read."""
-        return "due_on" not in self._place or not (is_empty(values.get("due_on")) or not self.text(values, "due_on"))
+        return "due_on" not in self._place or not self._is_nothing(values.get("due_on"))
 
     def _proofs(self, values: Values, code: DossierCode) -> frozenset[str]:
         if self._sealer is None:
@@ -211,25 +209,41 @@ class RecordReader:
         numbers = [self.text(values, word) for word in NUMBER_WORDS if word in values]
         return self._sealer.seals_of(code, numbers=numbers, secret=self.text(values, "secret"))
 
+    def _last_moved(self, values: Values) -> tuple[datetime, datetime]:
+        """Where records differ only in what was joined to them, the day of that decides."""
+        changed = self._moment(values, "changed_at") or LONG_AGO
+        moments = (self._moment(values, word) or LONG_AGO for word in ("returned_at", "finished_at", "received_at"))
+        return max(changed, *moments), changed
 
-def _condition(hidden: Hidden) -> Callable[[object], bool]:
-    values = frozenset(status_key(value) for value in hidden.values or hidden.unless)
-    if hidden.values:
-        return lambda value: status_key(value) in values
-    if hidden.unless:
-        return lambda value: status_key(value) not in values
-    if hidden.bits:
-        return lambda value: bool(_flags(status_key(value)) & hidden.bits)
-    return lambda value: not is_empty(plain(value))
+    def _is_nothing(self, value: object) -> bool:
+        return is_nothing(value, self._placeholders)
+
+    def _condition(self, hidden: Hidden) -> Callable[[object], bool]:
+        values = frozenset(status_key(value) for value in hidden.values or hidden.unless)
+        if hidden.values:
+            return lambda value: status_key(value) in values
+        if hidden.unless:
+            return lambda value: status_key(value) not in values
+        if hidden.bits:
+            return lambda value: bool(_flags(status_key(value)) & hidden.bits)
+        return lambda value: not self._is_nothing(value)
+
+    def _holds(self, rule: Rule, written: str, values: Values) -> bool:
+        return (
+            (rule.bits is None or _has_flags(written, rule.bits))
+            and not any(self._is_nothing(values.get(word)) for word in rule.filled)
+            and all(self._is_nothing(values.get(word)) for word in rule.empty)
+            and status_key(rule.contains) in written
+        )
 
 
-def _holds(rule: Rule, written: str, values: Values) -> bool:
-    return (
-        (rule.bits is None or _has_flags(written, rule.bits))
-        and all(not is_empty(plain(values.get(word))) for word in rule.filled)
-        and all(is_empty(plain(values.get(word))) for word in rule.empty)
-        and status_key(rule.contains) in written
-    )
+def _giver_word(named: Collection[str]) -> str:
+    """Who gave a number is who took the dossier in, where the mapping can tell that."""
+    return "receiving_agency" if "receiving_agency" in named else "agency"
+
+
+def _levels(agency: str) -> list[str]:
+    return list(from_the_province_down(agency.upper()))
 
 
 def _has_flags(written: str, bits: int) -> bool:

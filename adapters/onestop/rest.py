@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import structlog
 
-from adapters.onestop.records import RecordReader, Values
+from adapters.onestop.records import RecordReader
 from adapters.onestop.rest_addresses import checked_networks
 from adapters.onestop.rest_asking import fill_in, page_words
 from adapters.onestop.rest_client import HttpAnswer, RestClient
@@ -18,12 +19,17 @@ from adapters.onestop.rest_inspection import Met, rest_report
 from adapters.onestop.rest_login import NO_CREDENTIALS, Credentials, Identity, Session
 from adapters.onestop.rest_mapping import MANY, ONE, Request, RestMapping
 from adapters.onestop.rest_reading import AnswerReader, LogInRefused, Record
+from adapters.onestop.rest_search import Reading, Search
 from domain.codes import CodeFamily, DossierCode, parse_canonical
 from domain.dossier import Dossier
-from domain.errors import SourceMisread, SourceUnavailable
+from domain.errors import SourceError, SourceIncomplete, SourceMisread, SourceUnavailable
 from domain.proof import Sealer
 from lookup.ports import SourceReport
 
+REQUESTS_IN_A_READ = 3
+OWN_SHARE = (
+    0.9  # of the time limit: whoever asked keeps the same one, and what was read shall reach them before it strikes
+)
 NOTED = 100  # values of one kind that are logged; all are counted
 NOBODYS = "-250101-0000"  # behind an agency: a serial of zeros is reserved for examples (domain.codes)
 NO_AGENCY = "A00"
@@ -60,7 +66,7 @@ class RestDossierSource:
     ) -> None:
         """`url` is scheme, host and port, and what all paths of the mapping begin with. `name` replaces the mapping's
         where two systems share one. At most `connections` requests at a time. `time_limit` is in seconds, for one call
-        of `find`; `size_limit` in bytes, for one answer. `networks` ("127.0.0.0/8") may be asked although they are
+        of `find`, which hands on a little sooner what it has by then; `size_limit` in bytes, for one answer. `networks` ("127.0.0.0/8") may be asked although they are
         refused otherwise (rest_addresses). `count(event, source)` is told what was not understood. Without `sealer`
         nothing that could prove anything is read.
 
@@ -73,6 +79,9 @@ class RestDossierSource:
         self._noted: set[tuple[str, str]] = set()
         self._records = RecordReader(mapping, self._name, self._note, sealer)
         self._answers = AnswerReader(mapping, self._name, proofs=sealer is not None)
+        named = mapping.columns.code is not None
+        self._reading = Reading(named=named, answers=self._answers, records=self._records, note=self._note)
+        self._batch = mapping.batch.size if mapping.batch else 1  # codes in one request
         self._time_limit = time_limit
         allowed = checked_networks(networks, self._name)
         login = mapping.authentication.login
@@ -97,33 +106,47 @@ class RestDossierSource:
     def name(self) -> str:
         return self._name
 
+    @property
+    def largest_read(self) -> int:
+        """A look-up makes as many reads at a time as there are connections: a few requests, one behind the other, for
+        each connection.
+        """
+        return REQUESTS_IN_A_READ * self._batch
+
     async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Dossier]:
         wanted = [code for code in dict.fromkeys(codes) if self._may_be_asked(code)]
-        if not wanted:
-            return {}
-        size = self._mapping.batch.size if self._mapping.batch else 1
-        reads = [self._read(wanted[start : start + size]) for start in range(0, len(wanted), size)]
+        starts = range(0, len(wanted), self._batch)
+        searches = [Search(wanted[start : start + self._batch], self._reading) for start in starts]
         found: dict[DossierCode, Dossier] = {}
-        for read in await self._within_limit(_together(reads)):
-            found.update(read)
-        return found
+        failed: dict[DossierCode, SourceError] = {}
+        for search, failure in zip(searches, await self._searched(searches), strict=True):
+            some, wrong = search.told(failure)
+            found.update(some)
+            failed.update(wrong)
+        if not failed:
+            return found
+        first = next(iter(failed.values()))
+        if len(failed) == len(wanted):
+            raise first
+        raise SourceIncomplete(
+            f"{first} ({len(failed)} of {len(wanted)} codes)", found=found, failed=frozenset(failed)
+        ) from first
 
     async def check(self) -> str:
-        """Ask for a code that is nobody's, or for the mapping's probe; one line for /readyz.
+        """Ask the mapping's probe if there is one, and look up a code that is nobody's; one line for /readyz.
 
         Raises:
             SourceUnavailable: it cannot be reached.
             SourceMisread: it answers otherwise than the mapping says.
         """
         started = time.perf_counter()
-        await self._within_limit(self._probe())
-        asked = self._mapping.probe or self._mapping.request
-        return f"{asked.path} answers, {(time.perf_counter() - started) * 1000:.0f} ms"
+        await self._within_limit(self._ask_for_nobody())
+        return f"{self._mapping.request.path} answers, {(time.perf_counter() - started) * 1000:.0f} ms"
 
     async def inspect(self) -> SourceReport:
         met = Met(encrypted=self._client.encrypted and self._login_client.encrypted)
         try:
-            answer, records = await self._within_limit(self._probe())
+            answer, records = await self._within_limit(self._ask_for_nobody())
             met = replace(met, server=answer.server, records=len(records))
         except SourceMisread as fault:
             met = replace(met, trouble=str(fault))
@@ -139,44 +162,36 @@ class RestDossierSource:
             return not code.text.isdigit()
         return parse_canonical(code.text) is not None
 
-    async def _read(self, codes: Sequence[DossierCode]) -> dict[DossierCode, Dossier]:
-        """What one request, or one for every page, tells of these."""
-        rows = [self._answers.values(record) for record in await self._records_of([code.text for code in codes])]
-        found: dict[DossierCode, Dossier] = {}
-        for code in codes:
-            mine = rows if self._mapping.columns.code is None else [row for row in rows if self._is_of(row, code)]
-            if len(mine) > 1:
-                self._note("several_records", "")
-            elif mine and not self._records.is_hidden(mine[0]):
-                found[code] = self._records.read(mine[0], code)
-        return found
+    async def _searched(self, searches: Sequence[Search]) -> Sequence[SourceError | None]:
+        """For each, once it has taken what there is, why it did not come to its end."""
+        ends: list[SourceError | None] = [self._late()] * len(searches)
 
-    def _is_of(self, row: Values, code: DossierCode) -> bool:
-        return (
-            self._records.code_text(row) == code.text
-            and self._records.belongs_to(row, code)
-            and not self._records.is_hidden(row)
-        )
+        async def search(place: int) -> None:
+            ends[place] = await self._turn_pages(searches[place])
 
-    async def _records_of(self, texts: Sequence[str]) -> list[Record]:
-        """All records there are for these codes.
+        with suppress(TimeoutError):  # it stands in `ends` of those that have not ended
+            async with asyncio.timeout(self._time_limit * OWN_SHARE):
+                await _together([search(place) for place in range(len(searches))])
+        return ends
 
-        Raises:
-            SourceMisread: they fill more pages than the mapping allows.
-        """
+    async def _turn_pages(self, search: Search) -> SourceError | None:
+        try:
+            return await self._take_pages(search)
+        except SourceError as failure:
+            return failure
+
+    async def _take_pages(self, search: Search) -> SourceError | None:
         paging = self._mapping.paging
         if paging is None:
-            return await self._page(texts, 0)
-        records: list[Record] = []
+            search.take(await self._page(search.texts, 0))
+            return None
         page: list[Record] = []
         for number in range(paging.most):
-            before, page = page, await self._page(texts, number)
-            if page and page == before:
-                return records  # it pays no attention to pages
-            records += page
-            if len(page) < paging.size:
-                return records
-        raise SourceMisread(f"{self._name}: its answer has more than {paging.most} pages of {paging.size}")
+            before, page = page, await self._page(search.texts, number)
+            search.take(page)
+            if len(page) < paging.size or page == before or search.has_met_all:  # the same again: it knows no pages
+                return None
+        return SourceMisread(f"{self._name}: its answer has more than {paging.most} pages of {paging.size}")
 
     async def _page(self, texts: Sequence[str], number: int) -> list[Record]:
         separator = self._mapping.batch.separator if self._mapping.batch else ","
@@ -190,12 +205,14 @@ class RestDossierSource:
         """Ask as whom we are; a session that ended is renewed once."""
         session = await self._identity.session()
         try:
-            return await self._ask_in(session, request, words, codes)
-        except LogInRefused:
-            if not self._identity.renewable:
+            answer = await self._ask_in(session, request, words, codes)
+        except LogInRefused as refusal:
+            if not self._identity.renews(session, refusal):
                 raise
-            self._identity.expired(session)
-        return await self._ask_in(await self._identity.session(), request, words, codes)
+            session = await self._identity.session()
+            answer = await self._ask_in(session, request, words, codes)
+        self._identity.answered(session)
+        return answer
 
     async def _ask_in(
         self, session: Session, request: Request, words: Mapping[str, str], codes: tuple[str, ...]
@@ -208,20 +225,29 @@ class RestDossierSource:
             return answer, []
         return answer, self._answers.records(answer)
 
-    async def _probe(self) -> tuple[HttpAnswer, list[Record]]:
-        """The mapping's own probe, else a look-up of a code that is reserved for examples."""
+    async def _ask_for_nobody(self) -> tuple[HttpAnswer, list[Record]]:
+        """The mapping's probe, then what everybody is asked with, for a code that is reserved for examples.
+
+        Raises:
+            SourceMisread: what is found for it cannot be dossiers as the mapping describes them.
+        """
         if self._mapping.probe is not None:
-            return await self._ask(self._mapping.probe, {})
+            await self._ask(self._mapping.probe, {})
         nobodys = next(iter(self._mapping.prefixes), NO_AGENCY) + NOBODYS
         words = {ONE: nobodys, MANY: nobodys, **page_words(self._mapping.paging, 0)}
-        return await self._ask(self._mapping.request, words, (nobodys,))
+        answer, records = await self._ask(self._mapping.request, words, (nobodys,))
+        self._answers.refuse_others(records)
+        return answer, records
 
     async def _within_limit(self, work: Coroutine[Any, Any, T]) -> T:
         try:
             async with asyncio.timeout(self._time_limit):
                 return await work
         except TimeoutError as late:
-            raise SourceUnavailable(f"{self._name}: no answer within {self._time_limit:g} s") from late
+            raise self._late() from late
+
+    def _late(self) -> SourceUnavailable:
+        return SourceUnavailable(f"{self._name}: no answer within {self._time_limit:g} s")
 
     def _note(self, event: str, value: str) -> None:
         """Count it, and log each value once."""
@@ -232,13 +258,14 @@ class RestDossierSource:
             log.warning(action, source=self._name, value=value)
 
 
-async def _together(reads: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """All of them at once; the first that fails ends the others, whose answers nobody would hear."""
-    if len(reads) == 1:
-        return [await reads[0]]
+async def _together(searches: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """All of them at once. None raises but for a fault of ours, which ends the others."""
+    if len(searches) == 1:
+        await searches[0]
+        return
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(read) for read in reads]
+            for search in searches:
+                group.create_task(search)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from failed
-    return [task.result() for task in tasks]

@@ -33,6 +33,7 @@ def rest_report(mapping: RestMapping, source: str, met: Met) -> SourceReport:
             for theirs, state in mapping.meanings()
         ],
         warnings=list(_warnings(mapping, met)),
+        trouble=met.trouble,
     )
 
 
@@ -43,8 +44,6 @@ def _field(word: str, value: Value) -> ReportedField:
 
 
 def _warnings(mapping: RestMapping, met: Met) -> Iterator[str]:
-    if met.trouble:
-        yield met.trouble
     if not met.encrypted and mapping.authentication.kind != "none":
         yield "credentials travel unencrypted: use https"
     elif not met.encrypted:
@@ -56,5 +55,3 @@ def _warnings(mapping: RestMapping, met: Met) -> Iterator[str]:
             f"it has {met.records} records for a code that is nobody's: it searches more widely than by code"
             + ("" if mapping.columns.code else ", so a mistyped code may be answered with a stranger's dossier")
         )
-    if mapping.probe is not None:
-        yield "the probe of the mapping was asked, so no look-up was tried"

@@ -1,7 +1,8 @@
 """Who we say we are to an HTTP source: nobody, a name and password, a token, or a session that a log-in gives.
 
-A session is kept until the source no longer takes it, and then renewed once; one log-in at a time, whoever waits for
-it. A log-in that failed is not tried again for a while: trying could lock the account.
+A session is kept until the source no longer takes it, and then renewed; one log-in at a time, whoever waits for it. A
+log-in that failed, or whose session the source never took, is not tried again for a while: trying could lock the account.
+Nor is it where one request alone is forbidden: that may be one record's trouble, and each question would be a log-in.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from adapters.onestop.json_paths import parse_path
 from adapters.onestop.rest_asking import basic, fill_in
 from adapters.onestop.rest_client import RestClient
 from adapters.onestop.rest_mapping import Authentication, LogIn
-from adapters.onestop.rest_reading import AnswerReader
+from adapters.onestop.rest_reading import AccessRefused, AnswerReader, LogInRefused
 from domain.errors import SettingsError, SourceMisread
 
-PAUSE = 60.0  # seconds after a log-in that failed
+PAUSE = 60.0  # seconds between a log-in that did not help and the next one
 LONGEST_TOKEN = 8_000
 
 
@@ -64,11 +65,8 @@ class Identity:
         self._session = None if how.login else Session(_STATIC[how.kind](how, credentials))
         self._one_at_a_time = asyncio.Lock()
         self._not_before = 0.0  # event loop time; a log-in failed
-
-    @property
-    def renewable(self) -> bool:
-        """Logging in again may help."""
-        return self._how.login is not None
+        self._opened_at = 0.0  # event loop time
+        self._taken = False  # the source answered in this session
 
     async def session(self) -> Session:
         """The session there is, else a new one.
@@ -82,13 +80,30 @@ class Identity:
         async with self._one_at_a_time:
             if self._session is None:
                 self._session = await self._log_in(self._how.login)
+                self._opened_at, self._taken = asyncio.get_running_loop().time(), False
             return self._session
 
-    def expired(self, session: Session) -> None:
-        """The source does not take this one any more; who got another in the meantime keeps that."""
-        if self._session is session and self.renewable:
+    def answered(self, session: Session) -> None:
+        """The source takes this one."""
+        if self._session is session:
+            self._taken = True
+
+    def renews(self, session: Session, refusal: LogInRefused) -> bool:
+        """Whether to ask again in another session, since this one was refused: in the one that somebody got in the
+        meantime, or in a new one.
+        """
+        if self._how.login is None:
+            return False
+        if self._session is session:
+            if not self._may_have_ended(refusal):
+                return False
             self._session = None
             self._client.forget_cookies()
+        return True
+
+    def _may_have_ended(self, refusal: LogInRefused) -> bool:
+        old = asyncio.get_running_loop().time() >= self._opened_at + PAUSE
+        return old or (self._taken and not isinstance(refusal, AccessRefused))
 
     async def _log_in(self, login: LogIn | None) -> Session:
         if login is None:

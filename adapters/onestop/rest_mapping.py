@@ -154,7 +154,8 @@ class RestMapping(FieldsMapping):
 
     `records`: where they stand, `$` or one object for a single one. Without `columns.code` the answer carries no code,
     so that a lone record is taken to be the one that was asked for. `not_found_status`: 404 where the system says so
-    in JSON (a web server's own page is no answer). `content_types`: besides JSON's own.
+    in JSON (a web server's own page is no answer). `content_types`: besides JSON's own. `probe` is asked as well where the
+    system is only checked.
     """
 
     agency: Name | Agencies | None = None  # type: ignore[assignment] # left out: the agency part of the code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from adapters.onestop.fields import status_key
@@ -16,7 +16,7 @@ from domain.errors import SourceMisread, SourceUnavailable
 Record = dict[str, Any]
 
 JSON_TYPES = frozenset({"application/json", "text/json"})
-NO_MORE = frozenset({401, 403})  # who we are is not, or no longer, accepted
+UNAUTHORIZED, FORBIDDEN = 401, 403
 LATER = frozenset({408, 425, 429})  # and everything from 500
 REDIRECTS = range(300, 400)
 FAULTS = range(500, 600)
@@ -27,6 +27,10 @@ class LogInRefused(SourceMisread):
     """It does not, or no longer, take us for whom we say we are."""
 
 
+class AccessRefused(LogInRefused):
+    """It refuses us this: as whom we are, or only this very record."""
+
+
 class AnswerReader:
     """Reads the answers of one source."""
 
@@ -35,16 +39,18 @@ class AnswerReader:
         self._source = source
         self._records = parse_path(mapping.records)
         self._holder = self._records.without_every()
+        self._is_list = self._holder is not self._records
+        self._may_be_bare = not self._holder.steps  # the records are the document itself
         self._types = JSON_TYPES | set(mapping.content_types)
         self._not_found = frozenset(mapping.not_found_status)
         self._outcome = mapping.outcome
         self._outcome_path = parse_path(mapping.outcome.path) if mapping.outcome else None
         named = ((word, getattr(mapping.columns, word)) for word in ("code", "status"))
         self._needed = {word: parse_path(place) for word, place in named if isinstance(place, str)}
-        self._project = project(mapping.words(proofs=proofs), _at)
+        self._project = project(mapping.words(proofs=proofs), _at, mapping.nothings())
 
     def records(self, answer: HttpAnswer) -> list[Record]:
-        """The records in an answer to a look-up; none where it says that there are none.
+        """The records in an answer to a look-up, not judged; none where it says that there are none.
 
         Raises:
             SourceUnavailable: it says that it cannot answer now.
@@ -64,11 +70,31 @@ class AnswerReader:
         """What a record says, by our words."""
         return self._project(record)
 
+    def lacking(self, record: Record, word: str) -> SourceMisread | None:
+        """What is wrong with a record that has no "code", or no "status", where the mapping says that it stands."""
+        path = self._needed.get(word)
+        if path is None or _is_value(path.first(record)):
+            return None
+        return self._misread(f"a record has no {path.text} ({word})")
+
+    def refuse_others(self, records: Sequence[Record]) -> None:
+        """Raise where not one of these, whatever was asked, can be a record that the mapping describes.
+
+        Raises:
+            SourceMisread: none has a code, or none has a state.
+        """
+        for word in self._needed:
+            faults = [fault for record in records if (fault := self.lacking(record, word)) is not None]
+            if records and len(faults) == len(records):
+                raise faults[0]
+
     def refuse_faults(self, answer: HttpAnswer) -> None:
         """Raise where the status alone says that this is no answer."""
         status = answer.status
-        if status in NO_MORE:
+        if status == UNAUTHORIZED:
             raise LogInRefused(f"{self._source}: it refuses our credentials (HTTP {status})")
+        if status == FORBIDDEN:
+            raise AccessRefused(f"{self._source}: it refuses us what was asked (HTTP {status})")
         if status in LATER or status in FAULTS:
             raise SourceUnavailable(f"{self._source}: it cannot answer now (HTTP {status})")
         if status in REDIRECTS:
@@ -99,7 +125,7 @@ class AnswerReader:
         raise self._misread("its answer is empty")
 
     def _says_not_found(self, document: object) -> bool:
-        if document is None or document in ([], {}):
+        if self._may_be_bare and (document is None or document in ([], {})):
             return True
         if self._outcome is None or self._outcome_path is None:
             return False
@@ -116,18 +142,16 @@ class AnswerReader:
         found = self._holder.first(document)
         if found is MISSING:
             raise self._misread(f"there is no {self._records.text} in its answer")
+        if found is None and self._is_list:
+            raise self._misread(f"null in the place of {self._records.text}")
         if found is None:
             return []
         # A single record may come without the list around it, and an empty list in the place of a record.
-        records = found if isinstance(found, list) else [found]
-        return [self._checked(record) for record in records]
+        return [self._checked(record) for record in (found if isinstance(found, list) else [found])]
 
     def _checked(self, record: object) -> Record:
         if not isinstance(record, dict):
             raise self._misread("what stands in the place of a record is none")
-        for word, path in self._needed.items():
-            if not _is_value(path.first(record)):
-                raise self._misread(f"a record has no {path.text} ({word})")
         return record
 
     def _misread(self, words: str) -> SourceMisread:

@@ -4,42 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Row, inspect
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    NoSuchTableError,
-    NotSupportedError,
-    OperationalError,
-    ProgrammingError,
-    SQLAlchemyError,
-)
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.onestop.engines import open_reads
 from adapters.onestop.inspection import Inspection
 from adapters.onestop.mapping import BASE, SourceMapping, split_column
-from adapters.onestop.records import LONG_AGO, RecordReader, Values, code_text, project
-from adapters.onestop.statement import by_codes, in_parts
+from adapters.onestop.records import RecordReader, Values, code_text, project
+from adapters.onestop.sql_faults import UNREADABLE, RowMisread, source_error
+from adapters.onestop.statement import by_codes, in_parts, nobodys_code
 from domain.codes import DossierCode
 from domain.dossier import Dossier
-from domain.errors import SourceMisread, SourceUnavailable
+from domain.errors import SourceIncomplete, SourceMisread, SourceUnavailable
 from domain.proof import Sealer
 from lookup.ports import SourceReport
 
 T = TypeVar("T")
 
-PLAN_OUTDATED = "cached statement plan is invalid"  # asyncpg
-MISREAD = (ProgrammingError, DataError, NotSupportedError, NoSuchTableError)  # the schema is not as mapped
-# What drivers call an operational fault though trying again would not help: SQLite's missing table or column, MySQL's
-# missing table, column or right to read, Oracle's missing table or column.
-MISREAD_WORDS = ("no such", "unknown column", "doesn't exist", "command denied", "ora-00942", "ora-00904")
 NOTED = 100  # values of one kind that are logged; all are counted
+LARGEST_READ = 200  # codes in one read
+FOR_HALVES = 0.8  # of the time limit: what was read by then is told before whoever asked gives up
+MOST_READS = 40  # of one batch, to find the rows in it that cannot be read
 CASELESS_COLUMNS = frozenset({"sqlite", "mysql", "mariadb", "mssql"})
 
 log = structlog.get_logger()
@@ -65,8 +56,8 @@ class SqlDossierSource:
     ) -> None:
         """`url` names its driver: "sqlite+aiosqlite:///...", "postgresql+asyncpg://...". `name` replaces the mapping's
         where two systems share one. `time_limit` is in seconds, for one read. `count(event, source)` is told
-        "status_unmapped", "agency_unmapped", "date_unreadable" and "code_twice". Without a `sealer` no column that
-        holds persons is read and nothing can be proved.
+        "status_unmapped", "agency_unmapped", "giver_unknown", "date_unreadable", "code_twice" and "several_records".
+        Without a `sealer` no column that holds persons is read and nothing can be proved.
 
         Raises:
             SettingsError: the address cannot be read or its driver is not installed.
@@ -78,7 +69,9 @@ class SqlDossierSource:
         self._noted: set[tuple[str, str]] = set()
         self._columns = mapping.all_columns(proofs=sealer is not None)
         place = {column: number for number, column in enumerate(self._columns)}
-        self._values = project(mapping.words(proofs=sealer is not None), lambda column: itemgetter(place[column]))
+        self._values = project(
+            mapping.words(proofs=sealer is not None), lambda column: itemgetter(place[column]), mapping.nothings()
+        )
         self._codes = tuple(mapping.code_columns())
         self._several = any(join.several for join in mapping.joins)
         self._records = RecordReader(mapping, self._name, self._note, sealer)
@@ -90,30 +83,32 @@ class SqlDossierSource:
     def name(self) -> str:
         return self._name
 
+    @property
+    def largest_read(self) -> int:
+        return LARGEST_READ
+
     async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Dossier]:
-        wanted: dict[str, list[DossierCode]] = {}
-        for code in codes:
-            wanted.setdefault(code.text, []).append(code)
-        parts = list(in_parts(self._mapping, list(wanted)))
-        if not parts:
-            return {}
-        found: dict[DossierCode, Dossier] = {}
-        rows = map(self._values, await self._guarded(lambda connection: self._fetch(connection, parts)))
-        for values in self._records.one_each(rows) if self._several else rows:
-            self._take(values, wanted, found)
-        return found
+        until = asyncio.get_running_loop().time() + self._time_limit * FOR_HALVES
+        try:
+            return await self._read(codes)
+        except RowMisread as fault:
+            if len(codes) == 1:
+                raise
+            await self._read_in_halves(codes, fault, until)
 
     async def check(self) -> str:
-        """Compare the mapping with the tables there are; one line for /readyz.
+        """Compare the mapping with the tables there are, and look up a code that is nobody's; one line for /readyz.
 
         Raises:
             SourceUnavailable: it cannot be reached.
-            SourceMisread: a table or some of its columns are not there; all of them are named.
+            SourceMisread: a table or some of its columns are not there, all of them named; or they cannot be read, or
+                not by code.
         """
         started = time.perf_counter()
         missing = [line for line in await self._guarded(self._missing) if line]
         if missing:
             raise SourceMisread(f"{self._name}: {'; '.join(missing)}")
+        await self._guarded(self._ask_for_nobody)
         spent = (time.perf_counter() - started) * 1000
         return f"{self._mapping.table} has all {len(self._columns)} columns, {spent:.0f} ms"
 
@@ -124,23 +119,86 @@ class SqlDossierSource:
             SourceUnavailable: it did not answer.
         """
         inspection = Inspection(self._mapping, self._name, sealed=self._sealer is not None)
-        return await inspection.report(self._guarded)
+        return await inspection.report(self._guarded, self._ask_for_nobody)
 
     async def close(self) -> None:
         """Close its connections."""
         await self._reads.close()
 
+    async def _read(self, codes: Sequence[DossierCode]) -> dict[DossierCode, Dossier]:
+        """One read."""
+        wanted: dict[str, list[DossierCode]] = {}
+        for code in codes:
+            wanted.setdefault(code.text, []).append(code)
+        parts = list(in_parts(self._mapping, list(wanted)))
+        if not parts:
+            return {}
+        rows = await self._guarded(lambda connection: self._fetch(connection, parts))
+        theirs = self._sorted_out(map(self._values, rows), wanted)
+        told = {code: self._told(code, rows) for code, rows in theirs.items()}
+        return {code: dossier for code, dossier in told.items() if dossier is not None}
+
+    async def _read_in_halves(self, codes: Sequence[DossierCode], fault: RowMisread, until: float) -> NoReturn:
+        """A row among these cannot be read: read the others, asking for ever fewer codes at once, until a moment of the
+        loop's clock.
+
+        Raises:
+            SourceIncomplete: always: what was read, and the codes that were not.
+            SourceMisread: not one of them was read.
+        """
+        found: dict[DossierCode, Dossier] = {}
+        failed: set[DossierCode] = set()
+        waiting = deque(_halves(codes))
+        reads = 0
+        try:
+            async with asyncio.timeout_at(until):
+                while waiting and reads < MOST_READS:
+                    reads += 1
+                    try:
+                        found.update(await self._read(waiting[0]))
+                    except RowMisread:
+                        waiting.extend(_halves(waiting[0]))
+                        failed.update(waiting[0] if len(waiting[0]) == 1 else ())
+                    waiting.popleft()
+        except (SourceUnavailable, TimeoutError):
+            pass  # silent on purpose: those that still wait are told to have failed
+        failed.update(*waiting)
+        if failed >= set(codes):
+            raise fault
+        raise SourceIncomplete(str(fault), found=found, failed=frozenset(failed)) from fault
+
     def _fetch(self, connection: Connection, parts: Sequence[list[Any]]) -> Sequence[Row[Any]]:
         return [row for part in parts for row in connection.execute(self._statement, {"codes": part})]
 
-    def _take(self, values: Values, wanted: Mapping[str, list[DossierCode]], found: dict[DossierCode, Dossier]) -> None:
-        """Read a row for whoever asked for it, by any of its codes."""
-        asked = [code for word in self._codes for code in wanted.get(code_text(values[word]), ())]
-        if not asked or self._records.is_hidden(values):
-            return
-        for code in dict.fromkeys(asked):
-            if self._records.belongs_to(values, code):
-                found[code] = self._latest(found.get(code), self._records.read(values, code))
+    def _ask_for_nobody(self, connection: Connection) -> None:
+        self._fetch(connection, [[nobodys_code(self._mapping)]])
+
+    def _sorted_out(
+        self, rows: Iterable[Values], wanted: Mapping[str, list[DossierCode]]
+    ) -> Mapping[DossierCode, list[Values]]:
+        """The rows that may be told to whoever asked for them, by any of their codes."""
+        theirs: dict[DossierCode, list[Values]] = {}
+        for values in rows:
+            asked = dict.fromkeys(code for word in self._codes for code in wanted.get(code_text(values[word]), ()))
+            if not asked or self._records.is_hidden(values):
+                continue
+            for code in asked:
+                if self._records.belongs_to(values, code):
+                    theirs.setdefault(code, []).append(values)
+        return theirs
+
+    def _told(self, code: DossierCode, rows: Sequence[Values]) -> Dossier | None:
+        """Of several rows with this as their own code the one that moved last: it is the same dossier, entered twice.
+        None where it is only another code of several dossiers: any of them may be a stranger's.
+        """
+        own = [values for values in rows if self._records.code_text(values) == code.text]
+        names = {self._records.code_text(values) for values in own or rows}
+        if len(names) > 1 or (len(rows) > 1 and "" in names):
+            self._note("several_records", "")
+            return None
+        if len(own or rows) > 1 and not self._several:
+            self._note("code_twice", "")
+        return self._records.read(self._records.latest(own or rows), code)
 
     def _missing(self, connection: Connection) -> list[str]:
         """A line for each table that lacks columns."""
@@ -162,21 +220,8 @@ class SqlDossierSource:
         try:
             async with asyncio.timeout(self._time_limit):
                 return await self._reads.run(work)
-        except MISREAD as fault:
-            if PLAN_OUTDATED in _brief(fault):  # a column changed its type: the driver prepares it anew next time
-                raise SourceUnavailable(f"{self._name}: {_brief(fault)}") from fault
-            raise SourceMisread(f"{self._name}: {_brief(fault)}") from fault
-        except (SQLAlchemyError, OSError, TimeoutError) as fault:
-            if isinstance(fault, OperationalError) and _is_misread(fault):
-                raise SourceMisread(f"{self._name}: {_brief(fault)}") from fault
-            raise SourceUnavailable(f"{self._name}: {_brief(fault)}") from fault
-
-    def _latest(self, other: Dossier | None, dossier: Dossier) -> Dossier:
-        """Two rows with one code: the one that moved last. It is the same dossier, entered twice."""
-        if other is None:
-            return dossier
-        self._note("code_twice", "")
-        return max(other, dossier, key=_last_moved)
+        except (SQLAlchemyError, OSError, TimeoutError, *UNREADABLE) as fault:
+            raise source_error(fault, self._name) from fault
 
     def _note(self, event: str, value: str) -> None:
         """Count it, and log each value once."""
@@ -187,18 +232,7 @@ class SqlDossierSource:
             log.warning(action, source=self._name, value=value)
 
 
-def _last_moved(dossier: Dossier) -> datetime:
-    moments = (dossier.changed_at, dossier.returned_at, dossier.finished_at, dossier.received_at)
-    return max((moment for moment in moments if moment is not None), default=LONG_AGO)
-
-
-def _is_misread(fault: BaseException) -> bool:
-    brief = _brief(fault).casefold()
-    return any(word in brief for word in MISREAD_WORDS)
-
-
-def _brief(fault: BaseException) -> str:
-    """The driver's own first line, without the statement and its parameters: they hold dossier codes."""
-    inner = fault.orig if isinstance(fault, DBAPIError) and fault.orig is not None else fault
-    lines = str(inner).splitlines()
-    return f"{type(inner).__name__}: {lines[0]}" if lines else type(inner).__name__
+def _halves(codes: Sequence[DossierCode]) -> Sequence[Sequence[DossierCode]]:
+    """Two shorter ones; of a single code nothing is left."""
+    middle = len(codes) // 2
+    return (codes[:middle], codes[middle:]) if middle else ()

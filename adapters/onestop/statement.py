@@ -26,6 +26,7 @@ MOST_CODES = 512
 """Codes in one statement: Oracle takes 1,000 values in a list, SQL Server 2,100 parameters in a statement, and there may
 be four columns to look in."""
 LARGEST_CODE = 2**63 - 1
+NOBODYS = "A00-250101-0000"
 NEWEST_BY = ("changed_at", "received_at")
 
 Tables = Mapping[str, FromClause]
@@ -56,6 +57,11 @@ def newest_by(mapping: SourceMapping) -> str | None:
     named = (mapping.columns.named().get(word) for word in NEWEST_BY)
     candidates = [place for value in named if value is not None for place in places(value)]
     return next((each for each in candidates if split_column(each)[0] == BASE), None)
+
+
+def nobodys_code(mapping: SourceMapping) -> str | int:
+    """What no dossier is called: a serial of zeros is reserved for examples (domain.codes)."""
+    return 0 if mapping.code_type == "integer" else NOBODYS
 
 
 def in_parts(mapping: SourceMapping, codes: Sequence[str]) -> Iterator[list[str] | list[int]]:

@@ -7,7 +7,8 @@ one by one, beyond that neighbours merge and count until the later one is too ol
 limits that were changed in the settings take over what was spent under the old ones.
 
 KEYS: one per ask. ARGV: the moment in seconds or '' for the server's own clock; the distinct lists of {count, seconds},
-packed; for every ask {which list (from 1), units, member or ''}, packed; EXACT; how many members a key remembers.
+packed; for every ask {which list (from 1), units, member or '', how many places before it the ask stands that it needs
+or 0}, packed; EXACT; how many members a key remembers.
 """
 
 from __future__ import annotations
@@ -101,32 +102,39 @@ local function remember(account, member)
   members[#members + 1], members[#members + 2] = member, now
 end
 
-local verdicts = {}
-for number, key in ipairs(KEYS) do
-  local place_of_rule, units, member = unpack(asks[number])
-  local account = account_of(key, rules[place_of_rule])
+local function verdict_on(key, limits, units, member)
+  local account = account_of(key, limits)
   local exceeded = nil
-  for place, limit in ipairs(account.limits) do
+  for place, limit in ipairs(limits) do
     if account.totals[place] >= limit[1] then exceeded = place end
   end
-  local verdict = 'a'
-  if member ~= '' and counted(account, member) then
-    exceeded = nil
-  elseif not exceeded and units > 0 then
+  if member ~= '' and counted(account, member) then return 'a' end
+  if exceeded then
+    local window = account.windows[exceeded]
+    if window[1] and now - window[1] < limits[exceeded][2] then return 'r' end
+    window[1] = now
+    changed[key] = account
+    return 'f'
+  end
+  if units > 0 then
     spend(account)
     if member ~= '' then remember(account, member) end
     changed[key] = account
   end
-  if exceeded then
-    local window = account.windows[exceeded]
-    verdict = 'r'
-    if not window[1] or now - window[1] >= account.limits[exceeded][2] then
-      window[1] = now
-      verdict = 'f'
-      changed[key] = account
-    end
+  return 'a'
+end
+
+local verdicts = {}
+for number, key in ipairs(KEYS) do
+  local place_of_rule, units, member, needs = unpack(asks[number])
+  local limits = rules[place_of_rule]
+  if needs > 0 and verdicts[number - needs] ~= 'a' then
+    verdicts[number] = 'r'
+  elseif #limits == 0 then
+    verdicts[number] = 'a'
+  else
+    verdicts[number] = verdict_on(key, limits, units, member)
   end
-  verdicts[number] = verdict
 end
 write_changed()
 return table.concat(verdicts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -127,14 +126,12 @@ class RedisBudgets:
             start += len(caller.asks)
 
     async def _decide(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
-        limited = [ask for ask in asks if ask.limits]
-        if not limited:
+        if not any(ask.limits for ask in asks):
             return [Verdict.ALLOWED] * len(asks)
-        answer = await self._run(SPEND, limited)
+        answer = await self._run(SPEND, asks)
         if answer is None:
             return await self._own.spend([self._divide(ask) for ask in asks])
-        verdicts = (VERDICTS[each] for each in answer)
-        return [next(verdicts) if ask.limits else Verdict.ALLOWED for ask in asks]
+        return [VERDICTS[each] for each in answer]
 
     async def _run(self, script: Script, asks: Sequence[BudgetAsk]) -> bytes | None:
         """What the script says, or None when Redis is away."""
@@ -144,7 +141,10 @@ class RedisBudgets:
 
     def _arguments(self, asks: Sequence[BudgetAsk]) -> list[Any]:
         places: dict[tuple[Limit, ...], int] = {}
-        packed = [(places.setdefault(ask.limits, len(places) + 1), ask.units, _short(ask.member)) for ask in asks]
+        packed = [
+            (places.setdefault(limits, len(places) + 1), units, _short(member) if member else "", needs)
+            for _, limits, member, units, needs in asks
+        ]
         rules = [[(limit.count, limit.seconds) for limit in sorted(limits, key=_seconds)] for limits in places]
         moment = "" if self._clock is None else repr(self._clock())
         return [moment, msgspec.msgpack.encode(rules), msgspec.msgpack.encode(packed), EXACT, MEMBERS]
@@ -157,7 +157,7 @@ class RedisBudgets:
                 Limit(max(limit.count // self._stricter, min(limit.count, 1)), limit.seconds) for limit in ask.limits
             )
             self._divided[ask.limits] = limits
-        return replace(ask, limits=limits)
+        return ask._replace(limits=limits)
 
 
 def _seconds(limit: Limit) -> float:
@@ -166,4 +166,4 @@ def _seconds(limit: Limit) -> float:
 
 def _short(member: str) -> str:
     """A member in sixteen signs: nobody finds another that stands for it."""
-    return hashlib.blake2b(member.encode(), digest_size=8).hexdigest() if member else ""
+    return hashlib.blake2b(member.encode(), digest_size=8).hexdigest()

@@ -14,7 +14,7 @@ from channels.web.asking import Asker
 from channels.web.client import Clients, Network
 from channels.web.layout import HEADERS, Stylesheet, environment, link, page_texts
 from channels.web.problem import Problem, ProblemKind
-from channels.web.proving import LONGEST, proof_in_field
+from channels.web.proving import LONGEST, LONGEST_NUMBER, proof_in_form
 from channels.web.telling import Teller, Told
 from domain.errors import GatewayError
 from domain.proof import Proof
@@ -25,7 +25,11 @@ PATH = "/tra-cuu"
 LONGEST_ECHO = 120  # characters of what was typed that are shown again
 MOST_FIELDS = 8  # of a form
 SECTIONS = ("page", "label", "error", "place", "proof")
-ASKS_FOR_PROOF = (ProblemKind.NOT_FOUND, ProblemKind.NO_PROOF)  # with or without a dossier alike
+ASKS_FOR_PROOF = (
+    ProblemKind.NOT_FOUND,
+    ProblemKind.NO_PROOF,
+    ProblemKind.PROOF_NEEDED,
+)  # with or without a dossier alike
 
 
 class LookUpPage:
@@ -76,7 +80,7 @@ class LookUpPage:
 
     async def _proved(self, request: web.Request) -> web.Response:
         language, form = self._clients.language(request), _form(await request.read())
-        typed, proof = form.get("ma", ""), proof_in_field(form.get("proof", ""))
+        typed, proof = form.get("ma", ""), proof_in_form(form.get("last_four", ""), form.get("secret", ""))
         if proof is None:
             return self._render(language, typed, self._teller.problem(ProblemKind.NO_PROOF, language))
         shown = await self._told(request, typed, language, proof)
@@ -98,7 +102,7 @@ class LookUpPage:
         told = shown if isinstance(shown, Told) else None
         problem = shown if isinstance(shown, Problem) else None
         catalogue = self._teller.catalogue
-        echo = told.code if told else safe_text(typed, LONGEST_ECHO)
+        echo = told.reference if told else safe_text(typed, LONGEST_ECHO)
         page = self._template.render(
             language=language,
             texts=self._texts[language],
@@ -108,13 +112,16 @@ class LookUpPage:
             typed=echo,
             told=told,
             problem=problem,
-            candidates=[(code, link(PATH, language, ma=code)) for code in problem.candidates] if problem else (),
+            candidates=[(each, link(PATH, language, ma=each.reference)) for each in problem.candidates]
+            if problem
+            else (),
             help_desk=self._teller.help_desk(language),
             style=self._style.path,
             procedures=link(self._procedures, language) if self._procedures else "",
             path=PATH,
             prove=link(PATH, language) if self._proofs and _asks_for_proof(shown) else "",
-            longest_proof=LONGEST,
+            longest_number=LONGEST_NUMBER,
+            longest_secret=LONGEST,
             start=link(PATH, language),
             day=lambda day: catalogue.day(language, day),
             moment=lambda moment: catalogue.moment(language, moment),

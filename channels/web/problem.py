@@ -22,6 +22,7 @@ class ProblemKind(enum.Enum):
     NO_PROOF = ("no_proof", "unreadable-proof", 400, 0)
     NO_WORDS = ("no_words", "no-search-words", 400, 0)
     PROCEDURE_UNKNOWN = ("procedure_unknown", "procedure-not-found", 404, 0)
+    PROOF_NEEDED = ("proof_needed", "proof-needed", 403, 0)  # not for the code alone, and not by waiting either
     REFUSED = ("refused", "too-many-questions", 429, 60)
     SOURCE_DOWN = ("source_down", "source-unavailable", 503, 30)
     INTERNAL = ("internal", "gateway-unavailable", 503, 30)
@@ -48,6 +49,15 @@ class ProblemKind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One reading to choose: `reference` reads back as exactly this code, `agency` is the short name of who gave it."""
+
+    reference: str
+    text: str
+    agency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Why nothing is told, in the reader's language, and whom to call. `code` is the code as we read it."""
 
@@ -57,7 +67,7 @@ class Problem:
     contact: Contact
     code: str = ""
     reason: str = ""
-    candidates: tuple[str, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
 
 
 class ContactBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +100,7 @@ def problem_response(problem: Problem, language: str) -> web.Response:
         agency=ContactBody(name=problem.contact.name, phone=problem.contact.phone),
         code=problem.code,
         reason=problem.reason,
-        candidates=problem.candidates,
+        candidates=tuple(candidate.reference for candidate in problem.candidates),
     )
     return web.Response(
         status=problem.kind.status,

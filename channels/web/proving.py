@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from domain.phones import significant_number
+from domain.phones import senders_number
 from domain.proof import LAST, Proof, ProofKind
 from domain.text import fold
 
 LONGEST = 64  # signs of a secret
-_LAID_OUT = frozenset(" .-+()")  # between the digits of a telephone number
+LONGEST_NUMBER = 20  # signs of a telephone number
+_LAID_OUT = frozenset(" .-+()")  # between its digits
 
 
 class ProofBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,11 +33,15 @@ def proof_in_json(body: bytes) -> Proof | None:
     return None
 
 
-def proof_in_field(typed: str) -> Proof | None:
-    """The proof in the page's one field: four digits, or a whole telephone number, or else the receipt's secret."""
-    typed = fold(typed)
-    digits = significant_number(typed) if all(sign.isdigit() or sign in _LAID_OUT for sign in typed) else ""
-    return _last_four(typed) or _last_four(digits[-LAST:]) or _secret(typed)
+def proof_in_form(last_four: str, secret: str) -> Proof | None:
+    """The proof in the page's two fields, of which the first that is filled counts. Which kind it is says the field: a
+    secret may be of digits only. Of a whole telephone number in the first field the last four are taken.
+    """
+    typed = fold(last_four).strip()
+    if not typed:
+        return _secret(fold(secret))
+    digits = "".join(sign for sign in typed if sign not in _LAID_OUT)
+    return _last_four(digits) or (_last_four(senders_number(digits)[-LAST:]) if _is_number(digits) else None)
 
 
 def _last_four(typed: str) -> Proof | None:

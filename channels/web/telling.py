@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from channels.web.problem import Problem, ProblemKind
-from domain.agencies import Agencies
+from channels.web.problem import Candidate, Problem, ProblemKind
+from domain.agencies import Agencies, from_the_province_down
 from domain.answers import DossierAnswer, Outcome
 from domain.calendar import LOCAL_ZONE, local_day
 from domain.catalogue import Catalogue
+from domain.codes import CodeFamily, read_reference
 from domain.dossier import Dossier, DossierStatus
 from domain.questions import QuestionAnswer
 from domain.replies import late
@@ -59,6 +60,7 @@ _UNREADABLE_WORDS = frozenset(
         "example",
     }
 )
+PROOF_NEEDED = "proof_needed"  # the reason of a refusal that waiting does not end
 _KINDS: Mapping[Outcome, ProblemKind] = {
     Outcome.NOT_FOUND: ProblemKind.NOT_FOUND,
     Outcome.REFUSED: ProblemKind.REFUSED,
@@ -96,6 +98,7 @@ class Told:
     """
 
     code: str
+    reference: str  # the code as it reads back: a receipt number with its agency
     status: DossierStatus | None
     name: str  # the state's name in domain.reply_keys, "in_process"
     state: str
@@ -132,6 +135,8 @@ class Teller:
             return self._dossier(found, found.dossier, language, now, proved=answer.proved)
         if answer.outcome is Outcome.UNREADABLE:
             return self._unreadable(answer, language)
+        if answer.reason == PROOF_NEEDED:
+            return replace(self.problem(ProblemKind.PROOF_NEEDED, language, found, now), reason=answer.reason)
         return self.problem(_KINDS.get(answer.outcome, ProblemKind.INTERNAL), language, found, now)
 
     def problem(
@@ -159,9 +164,22 @@ class Teller:
             title=self._text(language, f"problem.{kind.key}"),
             detail=self._text(language, f"unreadable.{answer.reason}" if known else f"error.{kind.key}"),
             reason=answer.reason,
-            candidates=answer.candidates,
+            candidates=tuple(map(self._candidate, answer.candidates)),
             contact=self.help_desk(language),
         )
+
+    def _candidate(self, reference: str) -> Candidate:
+        """An agency that nobody has described is named by its identifier where the code does not show it, never by the
+        one above it.
+        """
+        code = read_reference(reference)
+        if code is None:
+            return Candidate(reference=reference, text=reference, agency="")
+        agency, levels = self._agencies.for_code(code), from_the_province_down(code.agency)
+        if agency is not None and from_the_province_down(agency.identifier) == levels:
+            return Candidate(reference=reference, text=code.text, agency=agency.short_name)
+        unnamed = code.agency if code.family is CodeFamily.LEGACY else ""
+        return Candidate(reference=reference, text=code.text, agency=unnamed)
 
     def _dossier(self, answer: DossierAnswer, dossier: Dossier, language: str, now: datetime, *, proved: bool) -> Told:
         today = local_day(now)
@@ -170,6 +188,7 @@ class Teller:
         agency = self._contact((dossier.agency, answer.code.agency), language, now)
         return Told(
             code=dossier.code.text,
+            reference=dossier.code.reference,
             status=dossier.status,
             name=name,
             state=self._text(language, f"state.{name}"),

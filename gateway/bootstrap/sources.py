@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from adapters.onestop.mapping import load_mapping
 from adapters.onestop.rest import RestDossierSource
@@ -31,6 +32,7 @@ from lookup.retry import RetryPolicy
 from lookup.routing import RoutedSource, Router
 
 HTTP = ("https", "http")
+ONLY_OVER_HTTP = ("username", "password", "token", "login_url", "max_body_bytes", "networks")
 INSPECT_WITHIN = 60.0  # seconds for one source: an operator waits, and a state column may not be indexed
 
 Count = Callable[[str, str], None]
@@ -96,7 +98,8 @@ _Made = tuple[DossierSource, tuple[str, ...], bool]
 
 
 def _database(settings: SourceSettings, count: Count, sealer: Sealer | None) -> _Made:
-    mapping = load_mapping(settings.mapping.read_text(encoding="utf-8"), str(settings.mapping))
+    _refuse_settings_of_http(settings)
+    mapping = load_mapping(_text(settings.mapping), str(settings.mapping))
     adapter = SqlDossierSource(
         mapping,
         settings.url.get_secret_value(),
@@ -110,7 +113,7 @@ def _database(settings: SourceSettings, count: Count, sealer: Sealer | None) -> 
 
 
 def _http(settings: SourceSettings, count: Count, sealer: Sealer | None) -> _Made:
-    mapping = load_rest_mapping(settings.mapping.read_text(encoding="utf-8"), str(settings.mapping))
+    mapping = load_rest_mapping(_text(settings.mapping), str(settings.mapping))
     adapter = RestDossierSource(
         mapping,
         settings.url.get_secret_value(),
@@ -124,6 +127,20 @@ def _http(settings: SourceSettings, count: Count, sealer: Sealer | None) -> _Mad
         sealer=sealer,
     )
     return adapter, mapping.prefixes, mapping.default
+
+
+def _text(mapping: Path) -> str:
+    """Some editors put a byte order mark before the text."""
+    return mapping.read_text(encoding="utf-8-sig")
+
+
+def _refuse_settings_of_http(settings: SourceSettings) -> None:
+    known = SourceSettings.model_fields
+    given = [name for name in ONLY_OVER_HTTP if getattr(settings, name) != known[name].default]
+    if given:
+        raise SettingsError(
+            f"source {settings.name}: {', '.join(given)}: for systems asked over HTTP; a database's account stands in url"
+        )
 
 
 def _credentials(settings: SourceSettings) -> Credentials:

@@ -95,7 +95,9 @@ class GuardSettings(Section):
     questions_per_block: Limits = _limits((300, 60.0), description="Questions from a block of addresses.")
     codes_per_address: Limits = _limits((60, 86_400.0), description="Different dossiers one address may ask about.")
     misses_per_address: Limits = _limits((20, 3600.0), description="Misses of one address.")
-    misses_per_block: Limits = _limits((30, 3600.0), description="Misses of a block of numbers or addresses.")
+    misses_per_block: Limits = _limits(
+        (30, 3600.0), description="Misses of a block of numbers or addresses; beyond it, found dossiers are still told."
+    )
     misses_per_code: Limits = _limits(
         (10, 86_400.0), description="Wrong proofs for one dossier, whoever typed them; then no typed proof opens it."
     )

@@ -20,6 +20,10 @@ SOURCE_DRIVERS = (
     *("sqlite+aiosqlite", "postgresql+asyncpg", "mysql+aiomysql", "oracle+oracledb_async", "mssql+mssqlpython"),
     *("https", "http"),
 )
+SOURCE_WITHOUT_SERVER = ("sqlite+aiosqlite", "https", "http")  # each is checked where it is opened
+SERVER_URL = re.compile(
+    r"[a-z0-9+_]+://(?:[^:/@]*(?::[^@/]*)?@)?(?:\[[0-9A-Fa-f:.]+\]|[^:/@\[\]]*)(?::[0-9]+)?(?:/[^?@]*)?(?:\?[^@]*)?"
+)
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 # No figure means more than these, and what is longer (or infinite) is no span of time Python can reckon with.
 A_YEAR = 366 * 86_400.0
@@ -50,8 +54,12 @@ def _store_url(url: SecretStr) -> SecretStr:
 
 
 def _source_url(url: SecretStr) -> SecretStr:
-    if url.get_secret_value().partition("://")[0] not in SOURCE_DRIVERS:
+    address = url.get_secret_value()
+    driver = address.partition("://")[0]
+    if driver not in SOURCE_DRIVERS:
         raise expected(f"expected a URL that names its driver: {', '.join(f'{d}://' for d in SOURCE_DRIVERS)}")
+    if driver not in SOURCE_WITHOUT_SERVER and not SERVER_URL.fullmatch(address):
+        raise expected(f"expected {driver}://user:password@host/database (what is special, as %40 for @, %3A, %2F)")
     return url
 
 

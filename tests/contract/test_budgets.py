@@ -273,6 +273,59 @@ async def test_what_was_only_asked_gives_nothing_back(budgets: Budgets) -> None:
     assert await budgets.spend([ask()]) == [FIRST]
 
 
+# ---- needing another
+
+
+def needing(key: str, needs: int, *limits: Limit, units: int = 1, name: str = "") -> BudgetAsk:
+    return BudgetAsk(key, limits or (SHORT,), member=name, units=units, needs=needs)
+
+
+NOTHING = Limit(0, 10.0)
+
+
+async def test_what_needs_a_refused_one_is_refused_silently_and_costs_nothing(budgets: Budgets) -> None:
+    asks = [ask("a:1", Limit(1, 10.0)), needing("b:1", 1)]
+    assert [await budgets.spend(asks) for _ in range(3)] == [[OK, OK], [FIRST, NO], [NO, NO]]
+    assert await budgets.spend([ask("b:1")] * 2) == [OK, FIRST]
+
+
+async def test_what_needs_one_that_needs_another_needs_both(budgets: Budgets) -> None:
+    asks = [ask("a:1", NOTHING), needing("b:1", 1), needing("c:1", 1), needing("d:1", 2)]
+    assert await budgets.spend(asks) == [FIRST, NO, NO, NO]
+    assert await budgets.spend([ask("c:1")] * 3) == [OK, OK, FIRST]
+
+
+async def test_what_is_needed_may_stand_further_up(budgets: Budgets) -> None:
+    asks = [ask("a:1"), ask("b:1", NOTHING), needing("c:1", 2), needing("c:1", 3, name="x")]
+    assert await budgets.spend(asks) == [OK, FIRST, OK, OK]
+
+
+async def test_a_first_refusal_is_kept_for_one_that_is_heard(budgets: Budgets) -> None:
+    """What was refused for another's sake has not said so."""
+    spent = needing("b:1", 1, NOTHING)
+    assert await budgets.spend([ask("a:1", NOTHING), spent]) == [FIRST, NO]
+    assert await budgets.spend([ask("a:2"), spent]) == [OK, FIRST]
+
+
+async def test_a_member_that_was_counted_needs_all_the_same(budgets: Budgets) -> None:
+    counted = needing("b:1", 1, name="x")
+    assert await budgets.spend([ask("a:1", Limit(1, 10.0)), counted]) == [OK, OK]
+    assert await budgets.spend([ask("a:1", Limit(1, 10.0)), counted]) == [FIRST, NO]
+
+
+async def test_one_without_limits_passes_on_what_it_needs(budgets: Budgets) -> None:
+    open_ended = BudgetAsk("b:1", (), needs=1)
+    assert await budgets.spend([ask("a:1"), open_ended, needing("c:1", 1)]) == [OK, OK, OK]
+    assert await budgets.spend([ask("a:2", NOTHING), open_ended, needing("c:1", 1)]) == [FIRST, NO, NO]
+
+
+async def test_callers_of_one_moment_need_their_own_asks_only(budgets: Budgets) -> None:
+    callers = [
+        budgets.spend([ask(f"a:{number}", Limit(number % 2, 10.0)), needing(f"b:{number}", 1)]) for number in range(20)
+    ]
+    assert await asyncio.gather(*callers) == [[OK, OK] if number % 2 else [FIRST, NO] for number in range(20)]
+
+
 # ---- memory
 
 
@@ -342,6 +395,30 @@ async def test_flood_of_keys_makes_budgets_stricter_never_open(clock: Clock) -> 
     assert flood.count(OK) <= SHARED * SHORT.count
     assert OK not in await budgets.spend(spent)
     assert await budgets.spend([ask("other:1")]) == [OK]
+
+
+async def test_what_is_refused_for_anothers_sake_takes_no_memory(clock: Clock) -> None:
+    budgets = MemoryBudgets(clock, keys=10)
+    for number in range(100):
+        await budgets.spend([ask("a:1"), needing(f"b:{number}", 1)])
+    assert len(budgets) == 1 + SHORT.count
+
+
+async def test_flood_of_one_scheme_takes_no_room_from_another(clock: Clock) -> None:
+    budgets = MemoryBudgets(clock, keys=10)
+    await budgets.spend([ask(f"code:web:{number}") for number in range(20 * SHARED)])
+    for scheme in ("sms", "telegram"):
+        numbers = [ask(f"code:{scheme}:{number}") for number in range(10)]
+        assert await budgets.spend(numbers * 2) == [OK] * 20
+
+
+async def test_neighbours_who_do_not_fit_share_one_budget_and_leave_the_others_theirs(clock: Clock) -> None:
+    budgets = MemoryBudgets(clock, keys=1)
+    await budgets.spend([ask("code:web:first")])
+    flood = await budgets.spend([ask(f"code:web:2001:db8:1::/48|{number}") for number in range(1_000)])
+    assert flood.count(OK) == SHORT.count
+    others = await budgets.spend([ask(f"code:web:198.51.{number}|198.51.{number}.1") for number in range(100)])
+    assert others.count(OK) > 90
 
 
 def test_room_for_nobody_is_refused(clock: Clock) -> None:

@@ -333,7 +333,10 @@ async def test_cancelled_read_leaves_the_source_usable(planted: Planted) -> None
 
 
 async def test_check_says_that_all_is_there(planted: Planted) -> None:
-    assert planted.table in await planted.source().check()
+    source = planted.source()
+    assert planted.table in await source.check()
+    assert (await source.inspect()).trouble == ""
+    assert source.largest_read == 200
 
 
 # ---- tracuu source check
@@ -409,7 +412,8 @@ def test_address_that_cannot_be_used_is_one_clear_line(url: str) -> None:
 async def test_demo_desk_moves_a_dossier_and_the_source_sees_it(tmp_path: Path) -> None:
     onestop.seed(tmp_path, TODAY)
     before = {each.code: each for each in onestop.list_dossiers(tmp_path)}
-    assert len(before) == len(PLANTED) + len(onestop.opencps_dossiers(TODAY))
+    planted = [*PLANTED, onestop.legacy_dossier(TODAY), *onestop.opencps_dossiers(TODAY)]
+    assert set(before) == {each.code for each in planted}
     for file, style in ((onestop.HOSO_FILE, "thanhhoa"), (onestop.DOSSIER_FILE, "opencps")):
         mapping = load_mapping((CONFIG / f"{style}.toml").read_text(), style)
         source = SqlDossierSource(mapping, f"sqlite+aiosqlite:///{tmp_path / file}")

@@ -207,6 +207,7 @@ class Office:
     """A source that knows every code and may be held up."""
 
     name = "office"
+    largest_read = 200
 
     def __init__(self) -> None:
         self.open = asyncio.Event()

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,14 +18,21 @@ from zoneinfo import ZoneInfo
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.memory.cache import MemoryStatusCache
+from adapters.onestop import rest_login
 from adapters.onestop.rest import RestDossierSource
 from adapters.onestop.rest_login import Credentials
 from adapters.onestop.rest_mapping import RestMapping, load_rest_mapping
 from demo import onestop
+from domain.answers import Outcome
 from domain.codes import CodeFamily, DossierCode
 from domain.dossier import DossierStatus
-from domain.errors import SettingsError, SourceError, SourceMisread, SourceUnavailable
+from domain.errors import SettingsError, SourceError, SourceIncomplete, SourceMisread, SourceUnavailable
 from domain.proof import Proof, ProofKind, Sealer
+from lookup.limits import SourceLimits
+from lookup.retry import RetryPolicy
+from lookup.routing import RoutedSource, Router
+from lookup.service import LookupService, LookupSettings
 from tests.servers.onestop_http import (
     ACCOUNT,
     FAULTS,
@@ -37,6 +44,8 @@ from tests.servers.onestop_http import (
     PERSON,
     PHONE,
     SECRET,
+    SYSTEMS,
+    Answer,
     OneStopHttp,
     as_json,
     onestop_http,
@@ -49,6 +58,7 @@ from tests.servers.redis import Certificates
 CONFIG = Path(__file__).parents[2] / "config" / "onestop"
 LOCAL = ZoneInfo("Asia/Ho_Chi_Minh")
 TODAY = date(2026, 11, 22)
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 PLANTED = onestop.hoso_dossiers(TODAY)
 ALIVE = [each for each in PLANTED if not each.deleted]
 STYLES = ("digo", "opencps", "soctrang")
@@ -211,10 +221,27 @@ async def test_not_found_status_without_a_page_is_not_found(opencps: Place) -> N
         await source.find([FIRST])
 
 
-@pytest.mark.parametrize("nothing", ["[]", "{}", "null", '{"data": []}', '{"data": null}'])
-async def test_every_way_to_say_nothing_is_not_found(opencps: Place, nothing: str) -> None:
+@pytest.mark.parametrize(
+    ("records", "nothing"),
+    [
+        *(("[*]", nothing) for nothing in ("[]", "{}", "null")),
+        *(("$", nothing) for nothing in ("[]", "{}", "null")),
+        *(("data", nothing) for nothing in ('{"data": []}', '{"data": null}')),
+        ("data[*]", '{"data": []}'),
+    ],
+)
+async def test_every_way_to_say_nothing_is_not_found(opencps: Place, records: str, nothing: str) -> None:
     opencps.server.fault = says(nothing)
-    assert await opencps.source().find([FIRST]) == {}
+    assert await opencps.source(changed("opencps", records=records)).find([FIRST]) == {}
+
+
+@pytest.mark.parametrize("nothing", ["[]", "{}", "null", '{"data": null}', '{"error": "db"}'])
+async def test_answer_without_the_list_that_the_mapping_names_is_not_taken_for_not_found(
+    opencps: Place, nothing: str
+) -> None:
+    opencps.server.fault = says(nothing)
+    with pytest.raises(SourceMisread):
+        await opencps.source().find([FIRST])
 
 
 @pytest.mark.parametrize(
@@ -231,11 +258,70 @@ async def test_outcome_within_the_answer_is_heard(opencps: Place, said: object, 
         assert set(await source.find([FIRST])) == (set() if outcome == {} else {FIRST})
 
 
-async def test_one_failed_request_fails_the_read_and_ends_the_others(opencps: Place) -> None:
+@pytest.mark.parametrize("fault", ["500", "403", "no JSON", "reset"])
+async def test_request_that_fails_takes_no_other_code_with_it(opencps: Place, fault: str) -> None:
+    poison = code(ALIVE[2].code)
+    opencps.server.fault = poisoned(poison, FAULTS[fault])
+    codes = [code(each.code) for each in ALIVE[:5]]
+    with pytest.raises(SourceIncomplete, match=r"\(1 of 6 codes\)") as caught:
+        await opencps.source().find([*codes, code("H51.18-210817-9999")])
+    assert set(caught.value.found) == set(codes) - {poison}
+    assert caught.value.failed == {poison}
+    assert poison.text not in str(caught.value)
+    with pytest.raises(SourceError) as alone:
+        await opencps.source().find([poison])
+    assert not isinstance(alone.value, SourceIncomplete)
+
+
+async def test_source_that_answers_none_of_several_requests_is_as_ill_as_it_says(opencps: Place) -> None:
     opencps.server.fault = FAULTS["500"]
     with pytest.raises(SourceUnavailable):
-        await opencps.source(connections=1).find([code(each.code) for each in ALIVE])
-    assert len(opencps.server.asked) < len(ALIVE)
+        await opencps.source().find([code(each.code) for each in ALIVE[:5]])
+
+
+async def test_what_arrived_within_the_time_limit_is_told(opencps: Place) -> None:
+    late = code(ALIVE[3].code)
+    opencps.server.fault = poisoned(late, FAULTS["hangs"])
+    codes = [code(each.code) for each in ALIVE[:6]]
+    with pytest.raises(SourceIncomplete, match="no answer within") as caught:
+        await opencps.source(time_limit=QUICK * 5).find(codes)
+    assert caught.value.failed == {late}
+    assert set(caught.value.found) == {*codes} - {late}
+
+
+async def test_what_is_wrong_with_a_record_is_no_trouble_of_its_neighbour(opencps: Place) -> None:
+    good, bad = opencps_record(ALIVE[0]), opencps_record(ALIVE[1])
+    nameless = opencps_record(ALIVE[2])
+    del bad["dossierStatus"], nameless["dossierNo"]
+    opencps.server.fault = as_json({"data": [bad, good, nameless]})
+    source = opencps.source(changed("opencps", paging=None, batch={"size": 10}, request=_many(paged=False)))
+    assert set(await source.find([FIRST])) == {FIRST}
+    with pytest.raises(SourceIncomplete) as caught:
+        await source.find([FIRST, code(ALIVE[1].code)])
+    assert caught.value.failed == {code(ALIVE[1].code)}
+    for hidden in (ALIVE[1], ALIVE[2]):  # the record without a code may be this one: it is not "not found"
+        with pytest.raises(SourceMisread):
+            await source.find([code(hidden.code)])
+
+
+async def test_burst_on_a_source_that_is_well_is_answered_whole_and_without_haste(opencps: Place) -> None:
+    source = opencps.source(connections=2)
+    limits = SourceLimits(time_limit=5.0, in_flight=2, retry=RetryPolicy(attempts=1))
+    counted: Counter[str] = Counter()
+    service = LookupService(
+        router=Router([RoutedSource(source=source, default=True, limits=limits)]),
+        cache=MemoryStatusCache(lambda: NOW),
+        clock=lambda: NOW,
+        settings=LookupSettings(),
+        count=lambda event, _: counted.update([event]),
+    )
+    codes = [code(f"H51.18-250101-{number:04d}") for number in range(1, 151)]
+    answers = await asyncio.gather(*(service.find([each]) for each in codes))
+    assert {each.outcome for answer in answers for each in answer.values()} == {Outcome.NOT_FOUND}
+    assert len(opencps.server.asked) == 150
+    assert opencps.server.peak <= 2
+    assert counted == {"answered": 150 / source.largest_read}
+    await service.close()
 
 
 # ---- whose dossier it is
@@ -385,14 +471,39 @@ async def test_pages_are_turned_until_the_last(opencps: Place) -> None:
     codes = [code(each.code) for each in ALIVE[:5]]
     assert len(await opencps.source(mapping).find(codes)) == 5
     assert len(opencps.server.asked) == 3
+    with pytest.raises(SourceIncomplete, match="more than 3 pages") as caught:
+        await opencps.source(mapping).find([code(each.code) for each in ALIVE[:7]])
+    assert (len(caught.value.found), len(caught.value.failed)) == (6, 1)
+
+
+async def test_pages_are_turned_no_further_than_the_dossier(opencps: Place) -> None:
+    rows = [opencps_record(each) for each in (*ALIVE[1:3], ALIVE[0], *ALIVE[3:9])]
+    opencps.server.fault = in_pages(2, *(rows[start : start + 2] for start in range(0, 8, 2)))
+    assert set(await opencps.source(changed("opencps", paging={"size": 2, "most": 2})).find([FIRST])) == {FIRST}
+    assert len(opencps.server.asked) == 2
+
+
+async def test_more_pages_than_the_mapping_allows_are_not_taken_for_not_found(opencps: Place) -> None:
+    rows = [opencps_record(each) for each in ALIVE[1:9]]
+    opencps.server.fault = in_pages(2, *(rows[start : start + 2] for start in range(0, 8, 2)))
     with pytest.raises(SourceMisread, match="more than 3 pages"):
-        await opencps.source(mapping).find([code(each.code) for each in ALIVE[:6]])
+        await opencps.source(changed("opencps", paging={"size": 2, "most": 3})).find([FIRST])
+
+
+async def test_dossier_that_comes_in_while_pages_are_turned_hides_no_other(opencps: Place) -> None:
+    mapping = changed("opencps", paging={"size": 2, "most": 3}, batch={"size": 100}, request=_many())
+    first, second, third, new = (opencps_record(each) for each in ALIVE[:4])
+    opencps.server.fault = in_pages(2, [first, second], [second, third], [])  # with `new` before them all
+    codes = [code(each.code) for each in ALIVE[:3]]
+    assert set(await opencps.source(mapping).find(codes)) == set(codes)
+    assert new["dossierNo"] not in str(opencps.server.asked)
+    assert opencps.counted == {}
 
 
 async def test_source_without_regard_for_pages_is_read_once_over(opencps: Place) -> None:
-    opencps.server.fault = as_json({"data": [opencps_record(each) for each in ALIVE[:2]]})
+    opencps.server.fault = as_json({"data": [opencps_record(each) for each in ALIVE[1:3]]})
     source = opencps.source(changed("opencps", paging={"size": 2, "most": 20}))
-    assert set(await source.find([FIRST])) == {FIRST}
+    assert await source.find([FIRST]) == {}
     assert len(opencps.server.asked) == 2
 
 
@@ -408,7 +519,7 @@ async def test_codes_stand_as_a_list_in_a_json_body(opencps: Place) -> None:
 
     async def answer(_server: OneStopHttp, request: Any) -> Any:
         bodies.append(await request.json())
-        return await says("[]")(_server, request)
+        return await says('{"data": []}')(_server, request)
 
     opencps.server.fault = answer
     request = {"method": "POST", "path": "/o/rest/v2/dossiers", "body": {"ma": "{codes}", "nguon": ["x"], "so": 1}}
@@ -447,7 +558,7 @@ async def test_proxies_of_the_environment_are_not_used(opencps: Place, monkeypat
 
 
 async def test_cookies_are_not_kept_without_need(opencps: Place) -> None:
-    opencps.server.fault = says("[]", Set_Cookie="theo-doi=1; Path=/")
+    opencps.server.fault = says('{"data": []}', Set_Cookie="theo-doi=1; Path=/")
     source = opencps.source()
     for _ in range(2):
         await source.find([FIRST])
@@ -516,12 +627,38 @@ async def test_openid_log_in_is_opened_once_and_renewed(open_place: Callable[[st
     assert digo.server.log_ins == 2
 
 
-async def test_session_that_is_refused_at_once_is_renewed_only_once(opencps: Place) -> None:
+async def test_session_that_was_never_taken_is_not_renewed_before_a_while(
+    opencps: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opencps.server.fault = FAULTS["401"]
+    opencps.server.guard = "session"
     source = opencps.source(with_session("session"), credentials=ACCOUNT_GIVEN)
-    with pytest.raises(SourceMisread, match="refuses our credentials"):
-        await source.find([FIRST])
-    assert (len(opencps.server.asked), opencps.server.log_ins) == (2, 2)
+    for _ in range(3):
+        with pytest.raises(SourceMisread, match="refuses our credentials"):
+            await source.find([FIRST])
+    assert (len(opencps.server.asked), opencps.server.log_ins) == (3, 1)
+    monkeypatch.setattr(rest_login, "PAUSE", 0.0)
+    opencps.server.fault = None
+    opencps.server.expire()
+    assert FIRST in await source.find([FIRST])
+    assert opencps.server.log_ins == 2
+
+
+async def test_record_that_is_forbidden_costs_no_log_in_per_question(
+    opencps: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = code(ALIVE[1].code)
+    opencps.server.fault = poisoned(poison, FAULTS["403"])
+    source = opencps.source(with_session("session"), credentials=ACCOUNT_GIVEN)
+    for _ in range(5):
+        assert FIRST in await source.find([FIRST])
+        with pytest.raises(SourceMisread, match="403"):
+            await source.find([poison])
+    assert opencps.server.log_ins == 1
+    monkeypatch.setattr(rest_login, "PAUSE", 0.0)  # an old session: there are systems that say 403 when it has ended
+    with pytest.raises(SourceMisread, match="403"):
+        await source.find([poison])
+    assert opencps.server.log_ins == 2
 
 
 @pytest.mark.parametrize("style", ["digo", "opencps"])
@@ -652,16 +789,63 @@ async def test_report_warns_of_a_search_that_finds_anybody(soctrang: Place) -> N
 
 async def test_report_says_what_could_not_be_read(opencps: Place) -> None:
     opencps.server.fault = FAULTS["HTML"]
-    assert any("HTML page" in warning for warning in (await opencps.source().inspect()).warnings)
+    assert "HTML page" in (await opencps.source().inspect()).trouble
+    opencps.server.fault = None
+    assert (await opencps.source().inspect()).trouble == ""
 
 
-async def test_probe_of_the_mapping_is_asked_instead(opencps: Place) -> None:
+@pytest.mark.parametrize("lost", ["dossierNo", "dossierStatus"])
+async def test_source_whose_records_are_not_as_mapped_is_not_sound(opencps: Place, lost: str) -> None:
+    record = opencps_record(ALIVE[0])
+    del record[lost]
+    opencps.server.fault = as_json({"data": [record]})
+    assert lost in (await opencps.source().inspect()).trouble
+    with pytest.raises(SourceMisread, match=lost):
+        await opencps.source().check()
+
+
+async def test_probe_that_answers_does_not_hide_that_nobody_is_answered(opencps: Place) -> None:
     source = opencps.source(changed("opencps", probe={"path": "/ok"}))
-    assert "/ok" in await source.check()
-    report = await source.inspect()
+    await source.check()
+    assert (await source.inspect()).trouble == ""
+    opencps.server.fault = FAULTS["HTML"]
+    assert "HTML page" in (await source.inspect()).trouble
+    with pytest.raises(SourceMisread, match="HTML"):
+        await source.check()
+
+
+async def test_probe_that_does_not_answer_is_told(opencps: Place) -> None:
+    source = opencps.source(changed("opencps", probe={"path": "/away"}))
+    assert "404" in (await source.inspect()).trouble
+    with pytest.raises(SourceMisread):
+        await source.check()
+
+
+async def test_report_names_what_answered(opencps: Place) -> None:
+    opencps.server.fault = says('{"data": []}', Server="Imitation/1.0 " + 60 * "x")
+    report = await opencps.source().inspect()
     assert report.system.startswith("Imitation/1.0")
     assert len(report.system) == 40
-    assert opencps.server.asked == []
+
+
+def poisoned(poison: DossierCode, fault: Answer) -> Answer:
+    """A system that falls ill of one code."""
+
+    async def answer(server: OneStopHttp, request: Any) -> Any:
+        well = SYSTEMS[server.style][1]
+        return await (fault if poison.text in request.query["dossierNo"] else well)(server, request)
+
+    return answer
+
+
+def in_pages(size: int, *pages: Sequence[Any]) -> Answer:
+    """These records, whatever is asked for."""
+
+    async def answer(server: OneStopHttp, request: Any) -> Any:
+        number = int(request.query["start"]) // size
+        return await as_json({"data": pages[number]})(server, request)
+
+    return answer
 
 
 def _many(*, paged: bool = True) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from adapters.onestop.mapping import SourceMapping, load_mapping
 from adapters.onestop.sql import SqlDossierSource
 from domain.codes import CodeFamily, DossierCode
 from domain.dossier import DossierStatus
-from domain.errors import SourceMisread, SourceUnavailable
+from domain.errors import SettingsError, SourceIncomplete, SourceMisread, SourceUnavailable
 from domain.proof import Proof, ProofKind, Sealer
 from tests.onestop_schemas.databases import Database, MariadbDatabase, PostgresDatabase, SqliteDatabase
 from tests.onestop_schemas.schemas import HERE
@@ -161,6 +161,252 @@ async def test_dossier_is_found_by_its_other_code_as_well(database: Database, so
     one = DossierCode(text="1", family=CodeFamily.LEGACY, agency="H51")
     found = await opened(sources, odd(top='other_codes = ["other"]'), database.url).find([CODE, one])
     assert set(found) == {CODE, one}
+
+
+NEWER = DossierCode(text="H51.18-230101-0009", agency="H51.18")
+OTHER = 'other_codes = ["other"]'
+
+
+async def test_own_code_wins_over_another_dossiers_other_code(
+    database: Database, sources: list[SqlDossierSource]
+) -> None:
+    database.create("odd", {"number": "code", "other": "code", "state": "int", "due": "code"})
+    database.insert("odd", {"number": CODE.text, "other": None, "state": 4, "due": "2021-08-30"})
+    database.insert("odd", {"number": NEWER.text, "other": CODE.text, "state": 4, "due": "2023-01-30"})
+    found = await opened(sources, odd(top=OTHER), database.url).find([CODE, NEWER])
+    assert {code: dossier.due_on for code, dossier in found.items()} == {
+        CODE: date(2021, 8, 30),
+        NEWER: date(2023, 1, 30),
+    }
+
+
+@pytest.mark.parametrize("own", ["H51.18-230101-0010", None])
+async def test_code_that_is_only_the_other_code_of_several_dossiers_is_told_of_none(
+    own: str | None, database: Database, sources: list[SqlDossierSource]
+) -> None:
+    database.create("odd", {"number": "code", "other": "code", "state": "int", "due": "code"})
+    for number in (own and NEWER.text, own):
+        database.insert("odd", {"number": number, "other": CODE.text, "state": 4, "due": ""})
+    counted: list[str] = []
+    source = opened(sources, odd(top=OTHER), database.url, count=lambda event, _: counted.append(event))
+    assert await source.find([CODE]) == {}
+    assert counted == ["several_records"]
+
+
+SEVERAL = """
+name = "several"
+table = "odd"
+[agency]
+column = "agency"
+[columns]
+code = "number"
+status = "state"
+unit = "copy.unit"
+changed_at = "copy.moved"
+[[joins]]
+name = "copy"
+table = "copies"
+on = { id = "id" }
+several = true
+[[hidden]]
+column = "deleted"
+filled = true
+[status]
+4 = 4
+10 = 10
+"""
+
+
+@pytest.fixture
+def copies(database: Database) -> Database:
+    columns = {"id": "int", "number": "code", "state": "int", "agency": "code", "deleted": "code"}
+    database.create("odd", columns)
+    database.create("copies", {"id": "int", "unit": "code", "moved": "code"})
+    return database
+
+
+def plant(database: Database, number: str, *moved: str, **more: object) -> None:
+    """A dossier with a copy for each day it moved on, called by that day."""
+    row = {"id": int(moved[0][:4]), "number": number, "state": 4, "agency": "H51.18", "deleted": ""}
+    database.insert("odd", {**row, **more})
+    for day in moved:
+        database.insert("copies", {"id": row["id"], "unit": day, "moved": day})
+
+
+async def test_of_several_copies_the_one_that_moved_last_is_told_and_that_is_no_alarm(
+    copies: Database, sources: list[SqlDossierSource]
+) -> None:
+    counted: list[str] = []
+    plant(copies, CODE.text, "2025-01-01", "2025-03-01", "2025-02-01")
+    source = opened(sources, load_mapping(SEVERAL, "x"), copies.url, count=lambda event, _: counted.append(event))
+    assert (await source.find([CODE]))[CODE].unit == "2025-03-01"
+    assert [sample["agency"] for sample in (await source.inspect()).samples] == ["H51.18"]
+    assert counted == []
+
+
+async def test_removed_row_that_moved_later_hides_no_dossier(copies: Database, sources: list[SqlDossierSource]) -> None:
+    plant(copies, CODE.text, "2025-01-01")
+    plant(copies, CODE.text, "2026-01-01", deleted="2026-02-01")
+    source = opened(sources, load_mapping(SEVERAL, "x"), copies.url)
+    assert (await source.find([CODE]))[CODE].unit == "2025-01-01"
+    report = await source.inspect()
+    assert [sample["changed_at"] for sample in report.samples] == ["01/01/2025"]
+
+
+async def test_legacy_number_two_agencies_gave_is_two_dossiers(
+    copies: Database, sources: list[SqlDossierSource]
+) -> None:
+    plant(copies, "77/2016", "2025-01-01")
+    plant(copies, "77/2016", "2026-01-01", agency="000.00.14.H51", state=10)
+    first, second = (
+        DossierCode(text="77/2016", family=CodeFamily.LEGACY, agency=each) for each in ("H51.18", "H51.14")
+    )
+    source = opened(sources, load_mapping(SEVERAL, "x"), copies.url)
+    found = await source.find([first, second])
+    assert {code: dossier.status for code, dossier in found.items()} == {
+        first: DossierStatus.IN_PROCESS,
+        second: DossierStatus.RETURNED,
+    }
+    assert len((await source.inspect()).samples) == 2
+
+
+# ---- a row that cannot be read
+
+SECRET = "0912 345 678 Nguyen Van An"
+MANY = [DossierCode(text=f"H51.18-210817-{number:04d}", agency="H51.18") for number in range(1, 61)]
+
+
+@pytest.fixture(params=["postgresql", "sqlite", "year 20000"])
+def view(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A view that cannot be read where `raw` holds SECRET."""
+    made: Database
+    broken = "CAST(due AS bigint)"
+    if request.param == "sqlite":
+        made = SqliteDatabase(tmp_path)
+        broken = "json_extract(due, '$')"
+    else:
+        made = PostgresDatabase(request.getfixturevalue("postgres"))
+        if request.param == "year 20000":  # the driver's own fault: Python knows no such year
+            broken = "CASE WHEN due = '1' THEN NULL ELSE TIMESTAMP '20000-01-01' END"
+    made.create("raw", {"number": "code", "state": "int", "due": "code"})
+    made.execute(f"CREATE VIEW odd AS SELECT number, state, {broken} AS due FROM raw")
+    for code in MANY[:40]:
+        made.insert("raw", {"number": code.text, "state": 4, "due": "1"})
+    yield made
+    made.close()
+
+
+def spoil(view: Database, *codes: DossierCode) -> None:
+    for code in codes:
+        view.execute(f"UPDATE raw SET due = '{SECRET}' WHERE number = '{code.text}'")
+
+
+async def test_row_that_cannot_be_read_hides_only_itself(view: Database, sources: list[SqlDossierSource]) -> None:
+    spoil(view, MANY[4], MANY[30])
+    source = opened(sources, odd(), view.url)
+    with pytest.raises(SourceIncomplete) as caught:
+        await source.find(MANY)
+    assert caught.value.failed == {MANY[4], MANY[30]}
+    assert set(caught.value.found) == set(MANY[:40]) - caught.value.failed
+    assert {dossier.status for dossier in caught.value.found.values()} == {DossierStatus.IN_PROCESS}
+    with pytest.raises(SourceMisread):
+        await source.find([MANY[4]])
+    assert set(await source.find([MANY[0]])) == {MANY[0]}
+
+
+async def test_view_of_which_no_row_can_be_read_is_a_misread_after_few_reads(
+    view: Database, sources: list[SqlDossierSource]
+) -> None:
+    spoil(view, *MANY)
+    source = opened(sources, odd(), view.url)
+    reads: list[int] = []
+    fetch = source._fetch
+    source._fetch = lambda *given: reads.append(1) or fetch(*given)  # type: ignore[method-assign, func-returns-value]
+    with pytest.raises(SourceMisread):
+        await source.find(MANY[:40])
+    assert len(reads) <= 41
+
+
+async def test_fault_of_a_row_says_nothing_of_what_stands_in_it(
+    view: Database, sources: list[SqlDossierSource]
+) -> None:
+    spoil(view, *MANY)
+    source = opened(sources, odd(), view.url)
+    with pytest.raises(SourceMisread) as caught:
+        await source.find([MANY[0]])
+    report = await source.inspect()
+    for word in ("0912", "345", "Nguyen"):
+        assert word not in str(caught.value)
+        assert word not in str(report)
+
+
+async def test_fault_of_the_schema_names_the_column(database: Database, sources: list[SqlDossierSource]) -> None:
+    database.create("odd", {"number": "code", "due": "code"})
+    with pytest.raises(SourceMisread, match="state"):
+        await opened(sources, odd(), database.url).find([CODE])
+
+
+async def test_flags_in_a_bit_column_are_a_number_not_a_digit(
+    mariadb: Mariadb, sources: list[SqlDossierSource]
+) -> None:
+    database = MariadbDatabase(mariadb)
+    database.execute("CREATE TABLE odd (number VARCHAR(50), state BIT(8), due VARCHAR(20))")
+    database.execute(f"INSERT INTO odd VALUES ('{CODE.text}', 52, '')")
+    counted: list[str] = []
+    source = opened(sources, odd(), database.url, count=lambda event, _: counted.append(event))
+    assert (await source.find([CODE]))[CODE].status is None  # 52, and not the digit 4 that its octet is as text
+    assert counted == ["status_unmapped"]
+    database.close()
+
+
+# ---- a system that can answer nobody is not called sound
+
+
+async def test_account_that_may_not_select_is_found_out_by_check_and_inspection(
+    postgres: Postgres, sources: list[SqlDossierSource]
+) -> None:
+    database = PostgresDatabase(postgres)
+    database.create("odd", {"number": "code", "state": "int", "due": "code"})
+    database.execute("CREATE ROLE looker LOGIN")
+    source = opened(sources, odd(), database.url.replace("postgres@", "looker@"))
+    with pytest.raises(SourceMisread, match="permission denied"):
+        await source.check()
+    assert "permission denied" in (await source.inspect()).trouble
+    await source.close()
+    database.close()
+    postgres.execute("DROP ROLE looker")
+
+
+async def test_code_column_that_holds_numbers_where_texts_are_asked_for_is_found_out(
+    postgres: Postgres, sources: list[SqlDossierSource]
+) -> None:
+    database = PostgresDatabase(postgres)
+    database.create("odd", {"number": "int", "state": "int", "due": "code"})
+    source = opened(sources, odd(), database.url)
+    with pytest.raises(SourceMisread, match="operator does not exist"):
+        await source.check()
+    assert "operator does not exist" in (await source.inspect()).trouble
+    numbers = opened(sources, odd("integer"), database.url)
+    await numbers.check()
+    assert (await numbers.inspect()).trouble == ""
+    await source.close()
+    await numbers.close()
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql+asyncpg://u:p@ss:w0rd@h/db",
+        "mysql+aiomysql://u:ab@ss:w0rd@h:3306/db",
+        "mysql+aiomysql://u:pw@h:w0rd/db",
+    ],
+)
+def test_address_that_cannot_be_read_is_refused_without_its_password(address: str) -> None:
+    with pytest.raises(SettingsError, match="%40") as caught:
+        open_reads(address, "x", 1, 1.0)
+    assert "w0rd" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 # ---- three agencies, lists of states, several schemas

@@ -7,18 +7,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from adapters.memory.cache import MemoryStatusCache
 from domain.answers import DossierAnswer, Outcome
 from domain.codes import DossierCode
 from domain.dossier import Dossier, DossierStatus
-from lookup.ports import SourceReport, StatusCache
+from domain.errors import SourceIncomplete
+from lookup.limits import SourceLimits
+from lookup.ports import DossierSource, SourceReport, StatusCache
 from lookup.retry import RetryPolicy
 from lookup.routing import RoutedSource, Router
 from lookup.service import LookupService, LookupSettings
 
 NO_RETRY = RetryPolicy(attempts=1)
-SETTINGS = LookupSettings(retry=NO_RETRY)
+ONE_TRY = SourceLimits(retry=NO_RETRY)
+SETTINGS = LookupSettings()
 
 
 class Clock:
@@ -41,7 +45,9 @@ def code(text: str, agency: str | None = None) -> DossierCode:
 
 @dataclass
 class FakeSource:
-    """A one-stop system in two dictionaries; `failure` is raised while it is set, `gate` holds reads back."""
+    """A one-stop system in two dictionaries; `failure` is raised while it is set, `gate` holds reads back. The codes in
+    `poison` cannot be read.
+    """
 
     name: str = "h51"
     states: dict[str, DossierStatus] = field(default_factory=dict)
@@ -51,6 +57,8 @@ class FakeSource:
     reads: list[list[str]] = field(default_factory=list)
     dossiers: dict[str, Dossier] = field(default_factory=dict)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    largest_read: int = 200
+    poison: set[str] = field(default_factory=set)
 
     async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Dossier]:
         self.reads.append([each.text for each in codes])
@@ -67,6 +75,10 @@ class FakeSource:
             if each.text in states
         }
         full = {each: replace(self.dossiers[each.text], code=each) for each in codes if each.text in self.dossiers}
+        failed = frozenset(each for each in codes if each.text in self.poison)
+        if failed:
+            told = {each: dossier for each, dossier in (known | full).items() if each not in failed}
+            raise SourceIncomplete(f"{self.name}: some could not be read", found=told, failed=failed)
         return known | full
 
     async def check(self) -> str:
@@ -81,20 +93,21 @@ class FakeSource:
 
 @dataclass
 class Desk:
-    """A service with everything around it."""
+    """A service with everything around it; `limits` are those of `source`."""
 
     source: FakeSource = field(default_factory=FakeSource)
     clock: Clock = field(default_factory=Clock)
     settings: LookupSettings = SETTINGS
+    limits: SourceLimits = ONE_TRY
     sources: tuple[RoutedSource, ...] = ()
     counted: Counter[tuple[str, str]] = field(default_factory=Counter)
     timed: list[tuple[str, float]] = field(default_factory=list)
     cache: StatusCache | None = None
 
     def __post_init__(self) -> None:
-        routed = self.sources or (RoutedSource(source=self.source, prefixes=("H51",), default=True),)
+        asked = self.sources or (routed(self.source, prefixes=("H51",), default=True, limits=self.limits),)
         self.service = LookupService(
-            router=Router(routed),
+            router=Router(asked),
             cache=self.cache or MemoryStatusCache(self.clock),
             clock=self.clock,
             settings=self.settings,
@@ -116,6 +129,11 @@ class Desk:
 KNOWN = code("H51.18-210817-0005")
 UNKNOWN = code("H51.18-210817-0006")
 NATIONAL = code("G09.20-20260609-0092637")
+
+
+def routed(source: DossierSource, *, limits: SourceLimits = ONE_TRY, **more: Any) -> RoutedSource:
+    """A source that is asked once."""
+    return RoutedSource(source=source, limits=limits, **more)
 
 
 def desk(**options: object) -> Desk:

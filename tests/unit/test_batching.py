@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.errors import SourceUnavailable
 from lookup.batching import Batcher, at_once
 
 
@@ -69,6 +70,53 @@ async def test_cancelled_asker_does_not_cancel_the_flight() -> None:
     reads.gates[0].set_result(None)
     assert await patient == {"a": "A"}
     assert impatient.cancelled()
+
+
+async def test_nothing_is_read_for_askers_who_left_before_their_turn() -> None:
+    reads = Reads(held=True)
+    batcher = Batcher(at_once(reads), in_flight=1, largest=2)
+    askers = []
+    for number in range(9):
+        askers.append(asyncio.ensure_future(batcher.get([f"a{number}", f"b{number // 8}"])))
+        await turns()
+    for asker in askers[1:8]:
+        asker.cancel()
+    await turns()
+    reads.held = False
+    reads.gates[0].set_result(None)
+    assert await askers[8] == {"a8": "A8", "b1": "B1"}
+    assert reads.batches == [["a0", "b0"], ["a8", "b1"]]
+
+
+async def test_key_that_was_given_up_is_read_for_whoever_asks_for_it_again() -> None:
+    reads = Reads(held=True)
+    batcher = Batcher(at_once(reads), in_flight=1)
+    first = asyncio.ensure_future(batcher.get(["a"]))
+    await turns()
+    impatient = asyncio.ensure_future(batcher.get(["b"]))
+    await turns()
+    impatient.cancel()
+    await turns()
+    reads.held = False
+    reads.gates[0].set_result(None)
+    assert await first == {"a": "A"}
+    assert await batcher.get(["b"]) == {"b": "B"}
+
+
+async def test_who_comes_when_too_many_wait_is_refused_and_nobody_else_is() -> None:
+    reads = Reads(held=True)
+    batcher = Batcher(at_once(reads), in_flight=1, most_waiting=2)
+    askers = []
+    for key in "abc":
+        askers.append(asyncio.ensure_future(batcher.get([key])))
+        await turns()
+    with pytest.raises(SourceUnavailable):
+        await batcher.get(["d"])
+    assert not any(asker.done() for asker in askers)
+    reads.held = False
+    reads.gates[0].set_result(None)
+    assert await asyncio.gather(*askers) == [{"a": "A"}, {"b": "B"}, {"c": "C"}]
+    assert await batcher.get(["d"]) == {"d": "D"}
 
 
 async def test_failure_after_every_asker_left_disturbs_nobody() -> None:

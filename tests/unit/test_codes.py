@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain import code_forms
 from domain.codes import (
     EXAMINED_LENGTH,
     MAX_CANDIDATES,
+    MOST_STARTS,
     CodeFamily,
     CodeReading,
     DossierCode,
@@ -144,6 +146,8 @@ def test_a_code_is_read_however_it_was_typed(typed: str, codes: list[str]) -> No
         ("H51.1\n8-250701-0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
         ("H51 1  8 250701 0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
         ("H511 8-250701-0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
+        ("H511.8-250701-0005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
+        ("H512.91-250701-0005", {"H51.2.91-250701-0005", "H51.291-250701-0005"}),
         ("H51.1 8 2507010005", {"H51.1.8-250701-0005", "H51.18-250701-0005"}),
         ("H51.18 1-250701-0005", {"H51.18.1-250701-0005", "H51.181-250701-0005"}),
         ("H51.1 80-250701-0005", {"H51.1.80-250701-0005", "H51.180-250701-0005"}),
@@ -592,6 +596,36 @@ def test_no_text_raises_and_every_reading_is_settled(typed: str | bytes) -> None
 def test_ten_thousand_hostile_signs_are_answered(piece: str) -> None:
     reading = read((piece * 10_000)[:10_000])
     assert reading.codes == ()
+
+
+# Each tries to make the reader follow many readings at many places.
+COSTLY = ["O00058I\nI18I18B21O82O200", "18I\nI1822108170001", "H51 1 1 1 1 1 ", "A11 ", "X51 2I08I7 0OO5 "]
+
+
+@pytest.mark.parametrize("piece", COSTLY)
+def test_a_text_full_of_beginnings_is_read_at_a_few_of_them(piece: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    places: list[int] = []
+
+    readings_at = code_forms.readings_at
+
+    def counted(text: str, root: int, floor: int, latest: date) -> list[code_forms.TypedCode]:
+        places.append(root)
+        return readings_at(text, root, floor, latest)
+
+    monkeypatch.setattr(code_forms, "readings_at", counted)
+    read((piece * 2_000)[:2_000])
+    assert len(places) <= MOST_STARTS
+
+
+def test_a_code_behind_too_many_beginnings_is_not_read_and_one_before_them_is() -> None:
+    noise = "A11 x " * 40
+    assert read(f"{noise}H51.18-210817-0005").why is WhyNone.TOO_MANY_READINGS
+    assert texts(f"H51.18-210817-0005 {noise}") == ["H51.18-210817-0005"]
+
+
+def test_a_long_list_of_printed_codes_is_read_to_its_end() -> None:
+    several = [f"H51.18-210817-{number:04d}" for number in range(1, 41)]
+    assert texts("; ".join(several)) == several
 
 
 # Texts of up to 160 signs; how many of 5,000 may look like a code. The last two alphabets are made of a code's signs.

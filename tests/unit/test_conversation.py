@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import count
+from typing import NoReturn
 
 import pytest
 
@@ -136,7 +137,7 @@ class Talk:
             procedures=self.procedures,
             legacy=self.legacy,
         )
-        self.questions = Questions(lookups=self.lookups, guards=self.guards, clock=lambda: self.now)
+        self.questions = Questions(lookups=self.lookups, guards=self.guards, clock=lambda: self.now, legacy=self.legacy)
 
     async def say(self, text: str, sender: Address = MOTHER) -> Decision:
         message = InboundMessage(
@@ -232,6 +233,51 @@ async def test_a_refused_sender_costs_no_look_up() -> None:
     await talk.say(CODE)
     await talk.say(CODE)
     assert talk.lookups.asked == [CODE]
+
+
+def read_by_nobody(*_: object, **__: object) -> NoReturn:
+    raise AssertionError("it was read")
+
+
+async def test_a_long_text_of_a_refused_sender_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Talk(guards=guards(1))
+    await talk.say("HELP")
+    monkeypatch.setattr("conversation.answer.read_inquiry", read_by_nobody)
+    for sender in (MOTHER, Address("sms", "VIETTEL")):
+        refused = await talk.say(CODE * 10, sender)
+        assert refused.outcome is Outcome.REFUSED
+
+
+async def test_a_long_text_costs_one_reply() -> None:
+    talk = Talk(guards=guards(2))
+    words = "cho em hoi ho so cua me em den dau roi a, em cam on"
+    assert (await talk.say(f"{words} {CODE}")).outcome is Outcome.FOUND
+    assert (await talk.say(words * 3)).outcome is not Outcome.REFUSED
+    assert (await talk.say("HELP")).outcome is Outcome.REFUSED
+
+
+async def test_a_question_of_a_refused_address_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Talk(guards=guards(1))
+    question = Question(text="ho so h51.18 250701 0005", asker=Address("web", "203.0.113.9"))
+    await talk.questions.ask([question])
+    monkeypatch.setattr("conversation.questions.read_codes", read_by_nobody)
+    assert await talk.questions.ask([question]) == [QuestionAnswer(outcome=Outcome.REFUSED)]
+
+
+async def test_a_question_longer_than_any_code_with_its_words_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conversation.questions.read_codes", read_by_nobody)
+    question = Question(text=f"{'ho so ' * 40} {CODE}", asker=Address("web", "203.0.113.9"))
+    assert await Talk().questions.ask([question]) == [QuestionAnswer(outcome=Outcome.UNREADABLE, reason="no_code")]
+
+
+async def test_web_questions_typed_in_any_form_cost_one_each_and_keep_their_order() -> None:
+    talk = Talk(guards=guards(4))
+    asker = Address("web", "203.0.113.9")
+    texts = [CODE.lower(), CODE, "xin chao", f" {CODE} ", OTHER]
+    answers = await talk.questions.ask([Question(text=text, asker=asker) for text in texts])
+    told = [answer if isinstance(answer, QuestionAnswer) else await answer for answer in answers]
+    assert sorted(answer.outcome for answer in told) == ["found", "found", "found", "refused", "unreadable"]
+    assert told[2].outcome is Outcome.UNREADABLE
 
 
 async def test_a_wish_to_be_left_alone_is_honoured_even_when_we_may_not_say_so() -> None:
@@ -484,3 +530,17 @@ async def test_a_number_of_two_agencies_is_asked_back_and_the_chosen_agency_answ
     chosen = await talk.say("2")
     assert chosen.dossier_code == "12345/2016/00123"
     assert [code.agency for code in talk.lookups.codes] == ["H51.29.18"]
+
+
+async def test_on_the_web_the_candidates_of_a_number_of_two_agencies_read_back() -> None:
+    agencies = ("H51.18", "H51.29.18")
+    talk = Talk(legacy=[LegacyPattern(agency, "#####/####/#####", names=(agency,)) for agency in agencies])
+    asker = Address("web", "203.0.113.9")
+    (which,) = await talk.questions.ask([Question(text="12345/2016/00123", asker=asker)])
+    assert isinstance(which, QuestionAnswer)
+    assert which.candidates == tuple(f"{agency}:12345/2016/00123" for agency in agencies)
+    for candidate, agency in zip(which.candidates, agencies, strict=True):
+        (answer,) = await talk.questions.ask([Question(text=candidate, asker=asker)])
+        told = answer if isinstance(answer, QuestionAnswer) else await answer
+        assert told.answer is not None
+        assert told.answer.code.agency == agency

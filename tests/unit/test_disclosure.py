@@ -28,6 +28,7 @@ DOSSIER = Dossier(
     agency="H51.18",
     received_at=NOW,
     due_on=date(2026, 11, 30),
+    due_unknown=True,
     finished_at=NOW,
     returned_at=NOW,
     changed_at=NOW,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tomllib
 import unicodedata
+from collections.abc import Callable
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ from domain.inquiry import (
     Help,
     Inquiry,
     LookUp,
+    ProcedureHelp,
     Resume,
     StopAll,
     Thanks,
@@ -126,6 +129,10 @@ TYPED: list[tuple[str, Inquiry]] = [
     ("huy het", StopAll()),
     ("ngu72ng", StopAll()),
     ("ឈប់", StopAll()),
+    ("khong nhan tin", StopAll()),
+    ("toi khong nhan tin", NO_CODE),
+    ("sao khong nhan tin", NO_CODE),
+    ("em khong nhan tin nua", StopAll()),
     (f"dung {NEW}", Unfollow(codes=THIS)),
     (f"STOP {NEW}", Unfollow(codes=THIS)),
     (f"ngung {NEW}", Unfollow(codes=THIS)),
@@ -133,6 +140,10 @@ TYPED: list[tuple[str, Inquiry]] = [
     ("Đúng rồi", Thanks()),
     ("dung roi cam on", Thanks()),
     ("dung roi", Thanks()),
+    ("ok dung", Thanks()),
+    ("vang dung", Thanks()),
+    ("vâng đúng ạ", Thanks()),
+    ("ok đừng", NO_CODE),
     ("dung?", NO_CODE),
     ("đừng", NO_CODE),
     ("dung lo", NO_CODE),
@@ -156,7 +167,8 @@ TYPED: list[tuple[str, Inquiry]] = [
     ("1.004946.000.00.00.H51", FindProcedure(words="1.004946.000.00.00.H51")),
     ("tt 1.004946", FindProcedure(words="1.004946")),
     ("dk 1.004946", Unreadable(reason=WhyNone.PROCEDURE_CODE)),
-    ("TT", Help()),
+    ("TT", ProcedureHelp()),
+    ("Thủ tục?", ProcedureHelp()),
     # languages
     ("VI", ChooseLanguage(language="vi")),
     ("en", ChooseLanguage(language="en")),
@@ -166,6 +178,10 @@ TYPED: list[tuple[str, Inquiry]] = [
     ("CO DAU", ChooseLanguage(language="vi", accents=True)),
     ("không dấu", ChooseLanguage(language="vi", accents=False)),
     ("tieng viet khong dau", ChooseLanguage(language="vi", accents=False)),
+    ("khong dau", ChooseLanguage(language="vi", accents=False)),
+    ("khong dau em a", NO_CODE),
+    ("em khong dau", NO_CODE),
+    ("không đâu", NO_CODE),
     ("có đâu", NO_CODE),
     ("vi sao cham", NO_CODE),
     # feedback, help, courtesy
@@ -234,6 +250,7 @@ def test_every_word_of_the_grammar_is_understood_by_itself(kind: Kind) -> None:
         Kind.KHMER: ChooseLanguage,
         Kind.ACCENTS_ON: ChooseLanguage,
         Kind.ACCENTS_OFF: ChooseLanguage,
+        Kind.PROCEDURE: ProcedureHelp,
         Kind.FEEDBACK: Feedback,
         Kind.SECRET: Unreadable,  # of what?
         Kind.LAST_FOUR: Unreadable,
@@ -291,6 +308,58 @@ def test_every_word_of_a_proof_works_before_a_code_and_behind_it(section: str, c
             assert isinstance(inquiry, LookUp), typed
             assert [each.text for each in inquiry.codes] == [code], typed
             assert inquiry.proof == Proof(ProofKind(section), "1234"), typed
+
+
+LAYOUTS: list[Callable[[str], str]] = [
+    str,
+    str.lower,
+    lambda code: code.replace(".", " ").replace("-", " "),
+    lambda code: code.replace(".", " "),
+    lambda code: code.replace("-", " "),
+    lambda code: code.replace(".", ""),
+    lambda code: code.replace(".", "").replace("-", ""),
+    lambda code: code.replace(".", "").replace("-", " "),
+    lambda code: code.replace(".", "-"),
+    lambda code: code.replace("-", "."),
+    lambda code: code.replace("-", " - "),
+    lambda code: code.removeprefix("000.").removeprefix("00.").replace(".", " ").replace("-", " "),
+]
+BESIDE = [
+    "{word} {code}",
+    "{word}: {code}",
+    "{word} la {code}",
+    "{code} {word}",
+    "{code} {word} 0912345678",
+    "{code} {word} 0912 345 678",
+    "{word} 0912.345.678 {code}",
+    "{word} {code} mk 7K3M9Q",
+    "{code} sdt 1234 {word}",
+    "sdt 1234 {code} {word}",
+    "mk 12 34 56 {code} {word}",
+    "{code} {word} 12 34 56",
+]
+
+
+@pytest.mark.parametrize("code", [OLD, NEW, "000.01.18.H51-190305-0007", "H51-250701-0012", "G09.20-20260609-0092637"])
+@pytest.mark.parametrize("section", ["secret", "last_four"])
+def test_a_keyword_never_changes_the_code(section: str, code: str) -> None:
+    for layout, word, beside in product(LAYOUTS, WORDS[section]["words"], BESIDE):
+        plain = read(layout(code))
+        inquiry = read(beside.format(word=word, code=layout(code)))
+        if isinstance(inquiry, LookUp) and isinstance(plain, LookUp):
+            assert inquiry.codes == plain.codes, beside.format(word=word, code=layout(code))
+
+
+@pytest.mark.parametrize("word", ["ma tra cuu", "mk", "pin", "mat khau"])
+def test_the_beginning_of_an_old_code_is_no_secret(word: str) -> None:
+    assert read(f"{word} 000 00 18 H51 161220 0001") == LookUp(codes=(code(OLD),))
+    assert not isinstance(read(f"{word} 000 1 18 H51 161220 0001"), LookUp)
+    assert not isinstance(read(f"{word} 1234 H51 250701 0012"), LookUp)
+
+
+def test_four_digits_that_may_be_the_codes_own_are_asked_about() -> None:
+    own, others = code("H51-250701-0012"), code("000.00.18.H51-250701-0012")
+    assert read("SDT 0018 H51-250701-0012") == AskBack(candidates=(others, own))
 
 
 def test_an_agencys_keyword_disturbs_no_wish() -> None:

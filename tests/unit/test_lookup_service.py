@@ -15,13 +15,14 @@ from domain.answers import DossierAnswer, Outcome
 from domain.codes import DossierCode
 from domain.dossier import DossierStatus
 from domain.errors import SourceMisread, SourceUnavailable
+from lookup.batching import MOST_WAITING
 from lookup.cache import TwoLevelCache
 from lookup.limits import SourceLimits
 from lookup.ports import CachedAnswer, StatusCache
 from lookup.retry import RetryPolicy
-from lookup.routing import RoutedSource, Router
+from lookup.routing import Router
 from lookup.service import LookupService, LookupSettings
-from tests.unit.looking_up import KNOWN, NO_RETRY, SETTINGS, UNKNOWN, Clock, Desk, FakeSource, code, desk, turns
+from tests.unit.looking_up import KNOWN, NO_RETRY, SETTINGS, UNKNOWN, Clock, Desk, FakeSource, code, desk, routed, turns
 
 
 async def test_source_that_is_down_is_never_told_as_not_found() -> None:
@@ -46,6 +47,59 @@ async def test_adapter_that_breaks_its_promise_is_told_as_source_down() -> None:
     with capture_logs() as logs:
         assert await d.outcome(KNOWN) is Outcome.SOURCE_DOWN
     assert "source.adapter_failed" in [line["event"] for line in logs]
+
+
+async def test_code_that_cannot_be_read_takes_no_other_with_it() -> None:
+    d = desk()
+    d.source.poison = {"H51-666"}
+    poison = code("H51-666")
+    answers = await asyncio.gather(*(d.answer(each) for each in (KNOWN, poison, UNKNOWN)))
+    assert [each.outcome for each in answers] == [Outcome.FOUND, Outcome.SOURCE_DOWN, Outcome.NOT_FOUND]
+    assert len(d.source.reads) == 1
+    assert list(await d.service.cached([KNOWN, poison, UNKNOWN])) == [KNOWN, UNKNOWN]
+
+
+async def test_code_that_cannot_be_read_any_more_is_told_as_it_was_last_known() -> None:
+    d = desk()
+    await d.service.find([KNOWN])
+    d.clock.forward(hours=1)
+    d.source.poison = {KNOWN.text}
+    answers = await d.service.find([KNOWN, UNKNOWN])
+    assert (answers[KNOWN].outcome, answers[KNOWN].stale) == (Outcome.SOURCE_DOWN, True)
+    assert answers[UNKNOWN].outcome is Outcome.NOT_FOUND
+
+
+async def test_source_that_could_be_read_in_part_is_not_left_alone_and_its_trouble_is_logged_once() -> None:
+    d = desk()
+    d.source.poison = {"H51-666"}
+    with capture_logs() as logs:
+        for number in range(9):
+            await d.service.find([code("H51-666"), code(f"H51-{number}")])
+        d.source.poison = set()
+        assert await d.outcome(code("H51-666")) is Outcome.NOT_FOUND
+    assert d.counted == {("incomplete", "h51"): 9, ("answered", "h51"): 1}
+    assert [line["event"] for line in logs] == ["source.incomplete", "source.back"]
+
+
+async def test_source_is_never_asked_for_more_than_it_can_bear() -> None:
+    codes = [code(f"H51-{number}") for number in range(20)]
+    d = Desk(source=FakeSource(states={each.text: DossierStatus.DONE for each in codes}, largest_read=3))
+    assert await asyncio.gather(*(d.outcome(each) for each in codes)) == [Outcome.FOUND] * 20
+    await d.service.drop(codes)
+    assert {each.outcome for each in (await d.service.find(codes)).values()} == {Outcome.FOUND}
+    assert max(map(len, d.source.reads)) == 3
+    assert len(d.source.reads) == 14
+
+
+async def test_who_comes_when_too_many_wait_is_told_so_at_once() -> None:
+    d = desk(gate=asyncio.Event())
+    crowd = asyncio.ensure_future(d.service.find([code(f"H51-{number}") for number in range(MOST_WAITING + 1000)]))
+    await turns()
+    answer = await d.answer(KNOWN)
+    assert (answer.outcome, answer.dossier) == (Outcome.SOURCE_DOWN, None)
+    assert d.counted == {("skipped", "h51"): 1}
+    await d.service.close()
+    await asyncio.gather(crowd, return_exceptions=True)
 
 
 async def test_last_known_dossier_is_told_with_its_time_while_the_source_is_down() -> None:
@@ -132,8 +186,8 @@ async def test_at_most_two_reads_of_a_source_are_under_way_over_all_routes() -> 
     d = Desk(
         source=source,
         sources=(
-            RoutedSource(source=source, prefixes=("H51",), default=True),
-            RoutedSource(source=FakeSource(name="other"), default=True),
+            routed(source, prefixes=("H51",), default=True),
+            routed(FakeSource(name="other"), default=True),
         ),
     )
     askers = []
@@ -181,7 +235,7 @@ async def test_first_failure_is_tried_again_before_anybody_hears_of_it() -> None
         source=FakeSource(
             states={KNOWN.text: DossierStatus.DONE}, failure=SourceUnavailable("hiccup"), failures_left=2
         ),
-        settings=LookupSettings(retry=RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.001)),
+        limits=SourceLimits(retry=RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.001)),
     )
     assert await d.outcome(KNOWN) is Outcome.FOUND
     assert len(d.source.reads) == 3
@@ -189,26 +243,26 @@ async def test_first_failure_is_tried_again_before_anybody_hears_of_it() -> None
 
 
 async def test_misread_answer_is_not_tried_again() -> None:
-    d = Desk(source=FakeSource(failure=SourceMisread("no such column")), settings=LookupSettings())
+    d = Desk(source=FakeSource(failure=SourceMisread("no such column")), limits=SourceLimits())
     await d.service.find([KNOWN])
     assert len(d.source.reads) == 1
 
 
 async def test_attempts_are_bounded_in_number_and_in_time() -> None:
     quick = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.001)
-    d = Desk(source=FakeSource(failure=SourceUnavailable("away")), settings=LookupSettings(retry=quick))
+    d = Desk(source=FakeSource(failure=SourceUnavailable("away")), limits=SourceLimits(retry=quick))
     assert await d.outcome(KNOWN) is Outcome.SOURCE_DOWN
     assert len(d.source.reads) == 3
     late = Desk(
         source=FakeSource(failure=SourceUnavailable("away")),
-        settings=LookupSettings(retry=RetryPolicy(attempts=3, first_wait=3600, longest_wait=3600, total=0)),
+        limits=SourceLimits(retry=RetryPolicy(attempts=3, first_wait=3600, longest_wait=3600, total=0)),
     )
     assert await late.outcome(KNOWN) is Outcome.SOURCE_DOWN
     assert len(late.source.reads) == 1
 
 
 async def test_hanging_source_is_down_after_its_time_limit() -> None:
-    d = Desk(source=FakeSource(gate=asyncio.Event()), settings=LookupSettings(time_limit=0.01, retry=NO_RETRY))
+    d = Desk(source=FakeSource(gate=asyncio.Event()), limits=SourceLimits(time_limit=0.01, retry=NO_RETRY))
     assert await d.outcome(KNOWN) is Outcome.SOURCE_DOWN
     assert d.counted == {("unavailable", "h51"): 1}
 
@@ -249,10 +303,20 @@ async def test_source_that_does_not_answer_is_left_alone_and_tried_again_by_one_
     ]
 
 
+async def test_one_code_that_goes_unanswered_again_and_again_does_not_shut_out_the_others() -> None:
+    """A system may fail over one record, with the very words of an outage."""
+    d = desk(failure=SourceUnavailable("HTTP 500"))
+    for _ in range(9):
+        assert await d.outcome(UNKNOWN) is Outcome.SOURCE_DOWN
+    d.source.failure = None
+    assert await d.outcome(KNOWN) is Outcome.FOUND
+    assert d.counted == {("unavailable", "h51"): 9, ("answered", "h51"): 1}
+
+
 async def test_nobody_waits_behind_the_read_that_tries_whether_the_only_connection_works_again() -> None:
     source = FakeSource(failure=SourceUnavailable("away"))
     limits = SourceLimits(in_flight=1, retry=NO_RETRY, breaker_failures=1)
-    d = Desk(sources=(RoutedSource(source=source, default=True, limits=limits),))
+    d = Desk(sources=(routed(source, default=True, limits=limits),))
     await d.outcome(KNOWN)
     d.clock.forward(seconds=10)
     source.gate = asyncio.Event()
@@ -274,9 +338,7 @@ async def test_misread_source_is_not_left_alone_since_it_answers_in_time() -> No
 
 async def test_every_attempt_is_timed_the_failed_ones_too() -> None:
     quick = RetryPolicy(attempts=3, first_wait=0.001, longest_wait=0.001)
-    d = Desk(
-        source=FakeSource(failure=SourceUnavailable("hiccup"), failures_left=2), settings=LookupSettings(retry=quick)
-    )
+    d = Desk(source=FakeSource(failure=SourceUnavailable("hiccup"), failures_left=2), limits=SourceLimits(retry=quick))
     await d.service.find([KNOWN])
     assert [source for source, _ in d.timed] == ["h51"] * 3
 
@@ -294,8 +356,6 @@ async def test_asker_who_leaves_takes_nothing_from_the_others() -> None:
 
 def test_settings_refuse_what_cannot_work() -> None:
     for wrong in (
-        {"time_limit": 0.0},
-        {"in_flight": 0},
         {"largest_batch": 0},
         {"hedge_after": -1.0},
         {"stale_for": timedelta(seconds=1)},
@@ -317,12 +377,12 @@ async def test_near_cache_is_asked_first_and_learns_from_the_far_one() -> None:
     d = desk()
     near, far = MemoryStatusCache(d.clock), MemoryStatusCache(d.clock)
     other_gateway = LookupService(
-        router=Router([RoutedSource(source=d.source, default=True)]), cache=far, clock=d.clock, settings=SETTINGS
+        router=Router([routed(d.source, default=True)]), cache=far, clock=d.clock, settings=SETTINGS
     )
     await other_gateway.find([KNOWN])
     both = TwoLevelCache(near, far, d.clock)
     service = LookupService(
-        router=Router([RoutedSource(source=d.source, default=True)]), cache=both, clock=d.clock, settings=SETTINGS
+        router=Router([routed(d.source, default=True)]), cache=both, clock=d.clock, settings=SETTINGS
     )
     assert list(await service.cached([KNOWN, UNKNOWN])) == [KNOWN]
     assert len(near) == 1
@@ -333,7 +393,7 @@ async def test_stale_near_answer_gives_way_to_a_newer_far_one() -> None:
     d = desk()
     near, far = MemoryStatusCache(d.clock), MemoryStatusCache(d.clock)
     both = TwoLevelCache(near, far, d.clock)
-    route = [RoutedSource(source=d.source, default=True)]
+    route = [routed(d.source, default=True)]
     ours = LookupService(router=Router(route), cache=both, clock=d.clock, settings=SETTINGS)
     theirs = LookupService(router=Router(route), cache=far, clock=d.clock, settings=SETTINGS)
     await ours.find([KNOWN])
@@ -350,7 +410,7 @@ async def test_drop_reaches_both_caches() -> None:
     near, far = MemoryStatusCache(d.clock), MemoryStatusCache(d.clock)
     both = TwoLevelCache(near, far, d.clock)
     service = LookupService(
-        router=Router([RoutedSource(source=d.source, default=True)]), cache=both, clock=d.clock, settings=SETTINGS
+        router=Router([routed(d.source, default=True)]), cache=both, clock=d.clock, settings=SETTINGS
     )
     await service.find([KNOWN])
     assert (len(near), len(far)) == (1, 1)
@@ -401,12 +461,12 @@ async def steps_of_proving(known: bool, layout: str, failing: str) -> tuple[list
         for name in names
     ]
     passes_to = names[1:] if layout == "passes" else ()
-    routed = [RoutedSource(source=sources[0], default=True, passes_to=passes_to)]
+    asked = [routed(sources[0], default=True, passes_to=passes_to)]
     if layout != "one":
-        routed += [RoutedSource(source=each, default=True) for each in sources[1:]]
+        asked += [routed(each, default=True) for each in sources[1:]]
     clock = Clock()
     near, far = CountingCache(MemoryStatusCache(clock)), CountingCache(MemoryStatusCache(clock))
-    d = Desk(sources=tuple(routed), clock=clock, cache=TwoLevelCache(near, far, clock))
+    d = Desk(sources=tuple(asked), clock=clock, cache=TwoLevelCache(near, far, clock))
     for wait in (0, 10, 10, 50):
         clock.forward(seconds=wait)
         answer = await prove(d.service, KNOWN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -40,26 +40,29 @@ def mapping(columns: str = "", top: str = 'agency = "H51"', tail: str = "") -> S
     return load_mapping(BASE.format(columns=columns, top=top, tail=tail), "small.toml")
 
 
+NO_DATES = (None, "", "-", "0000-00-00", "0000-00-00 00:00:00", "1900-01-01 00:00:00", "0001-01-01", "01/01/1900")
+
+
 def at(place: str) -> Callable[[Mapping[str, object]], object]:
     return lambda record: record.get(place)
 
 
 def read(given: SourceMapping, record: Mapping[str, object], sealer: Sealer | None = None) -> Dossier:
     """The dossier in a record whose places are its keys."""
-    values = project(given.words(proofs=sealer is not None), at)
+    values = project(given.words(proofs=sealer is not None), at, given.nothings())
     return RecordReader(given, "small", lambda *_: None, sealer).read(values({"c": CODE.text, "s": 4, **record}), CODE)
 
 
 def notes(given: SourceMapping, record: Mapping[str, object]) -> list[tuple[str, str]]:
     noted: list[tuple[str, str]] = []
-    values = project(given.words(proofs=False), at)
+    values = project(given.words(proofs=False), at, given.nothings())
     reader = RecordReader(given, "small", lambda event, value: noted.append((event, value)))
     reader.read(values({"c": CODE.text, "s": 4, **record}), CODE)
     return noted
 
 
 def hidden(given: SourceMapping, record: Mapping[str, object]) -> bool:
-    values = project(given.words(proofs=False), at)
+    values = project(given.words(proofs=False), at, given.nothings())
     return RecordReader(given, "small", lambda *_: None).is_hidden(values(record))
 
 
@@ -91,7 +94,7 @@ def test_value_is_computed(how: str, record: dict[str, object], expected: str) -
 
 def test_date_that_was_not_put_off_is_the_first_promise_even_where_zeros_stand_for_nothing() -> None:
     given = mapping('due_on = { first = ["extended", "due"] }')
-    for nothing in (None, "", "0000-00-00", "0000-00-00 00:00:00"):
+    for nothing in (*NO_DATES, datetime(1900, 1, 1)):  # noqa: DTZ001 - as a driver gives it
         assert read(given, {"extended": nothing, "due": "2026-11-22 00:00:00"}).due_on == date(2026, 11, 22)
     assert read(given, {"extended": "2026-12-01", "due": "2026-11-22"}).due_on == date(2026, 12, 1)
 
@@ -105,6 +108,8 @@ def test_date_that_was_not_put_off_is_the_first_promise_even_where_zeros_stand_f
         ('due_on = "d"', {"d": "0000-00-00"}, False),
         ('due_on = "d"', {"d": "Chưa có"}, False),
         ('due_on = "d"', {"d": "2026-11-22"}, False),
+        ('due_on = "d"', {"d": "1900-01-01 00:00:00"}, False),
+        ('due_on = "d"', {"d": datetime(1900, 1, 1)}, False),  # noqa: DTZ001
     ],
 )
 def test_no_promise_is_told_apart_from_one_that_is_not_known(
@@ -119,6 +124,17 @@ def test_placeholder_is_nothing() -> None:
     dossier = read(given, {"u": " - ", "d": "chưa có", "a": "-"})
     assert (dossier.unit, dossier.due_on, dossier.agency) == ("", None, CODE.agency)
     assert notes(given, {"d": "-"}) == []
+
+
+def test_placeholder_is_nothing_to_a_rule_to_what_is_hidden_and_to_the_first_that_is_filled() -> None:
+    given = mapping(
+        'returned_at = "r"\nunit = { first = ["u", "v"] }',
+        top='agency = "H51"\nplaceholders = ["Chưa có"]',
+        tail='[[rules]]\nfilled = ["returned_at"]\nstatus = 10\n[[hidden]]\ncolumn = "x"\nfilled = true\n',
+    )
+    assert read(given, {"s": 6, "r": "chưa có"}).status is None
+    assert not hidden(given, {"x": " Chưa có "})
+    assert read(given, {"u": "Chưa có", "v": "Một cửa"}).unit == "Một cửa"
 
 
 def test_text_of_any_length_is_cut() -> None:
@@ -157,7 +173,8 @@ status = 5
     ("written", "record", "expected"),
     [
         (6, {"r": "2026-11-22"}, S.RETURNED),
-        (6, {"r": "0000-00-00"}, S.DONE),
+        *((6, {"r": nothing}, S.DONE) for nothing in NO_DATES),
+        (6, {"r": datetime(1, 1, 1)}, S.DONE),  # noqa: DTZ001 - .NET's empty date, as a driver gives it
         (2, {"d": "2026-11-22"}, S.IN_PROCESS),
         (b"\x02", {"d": "2026-11-22"}, S.IN_PROCESS),
         ("2", {}, S.ACCEPTED),
@@ -200,6 +217,17 @@ def test_state_that_holds_a_record_is_unmapped_and_nothing_of_it_is_noted() -> N
     assert notes(mapping(), {"s": {"name": "Nguyễn Văn Mẫu"}}) == [("status_unmapped", "")]
 
 
+@pytest.mark.parametrize(
+    ("written", "noted"),
+    [
+        *(("interoperating", "interoperating"), ("13", "13"), ("cho_ky-2", "cho_ky-2")),
+        *(("Nguyễn Văn An đang ký", "(21 signs)"), ("0912345678", "(9 signs)"), ("gọi 0912 345 678", "(16 signs)")),
+    ],
+)
+def test_of_an_unmapped_state_only_what_is_like_a_code_is_noted(written: str, noted: str) -> None:
+    assert notes(mapping(), {"s": written}) == [("status_unmapped", noted)]
+
+
 # ---- agencies
 
 THREE = """
@@ -229,7 +257,26 @@ def test_legacy_number_belongs_to_the_agency_that_gave_it_not_to_the_one_that_wo
     reader = RecordReader(mapping(top="", tail=THREE), "small", lambda *_: None)
     values = {"code": "1234", "agency": 17, "receiving_agency": 1}
     for agency, expected in (("H51", True), ("H51.18", False)):
-        assert reader.belongs_to(values, DossierCode(text="1234", family=CodeFamily.LEGACY, agency=agency)) is expected
+        assert reader.belongs_to(values, legacy(agency)) is expected
+
+
+@pytest.mark.parametrize("receiving", [None, "", 99])
+def test_legacy_number_of_which_nobody_knows_who_gave_it_is_told_to_nobody_and_noted(receiving: object) -> None:
+    noted: list[tuple[str, str]] = []
+    reader = RecordReader(mapping(top="", tail=THREE), "small", lambda event, value: noted.append((event, value)))
+    values = {"code": "1234", "agency": 17, "receiving_agency": receiving}
+    assert not reader.belongs_to(values, legacy("H51.18"))
+    assert ("giver_unknown", "") in noted
+
+
+def test_one_agencys_own_installation_gave_every_number_in_it() -> None:
+    reader = RecordReader(mapping(top='agency = "H51.18"'), "small", lambda *_: None)
+    assert reader.belongs_to({"code": "1234"}, legacy("000.00.18.H51"))
+    assert not reader.belongs_to({"code": "1234"}, legacy("H51.14"))
+
+
+def legacy(agency: str) -> DossierCode:
+    return DossierCode(text="1234", family=CodeFamily.LEGACY, agency=agency)
 
 
 # ---- what is hidden

@@ -93,10 +93,24 @@ def test_agency_is_not_named_twice() -> None:
     assert merge([row("a", at=2), row("b", at=1, returning_agency="B")]).returning_agency == "B"
 
 
-def test_promised_day_is_that_of_the_teller_else_any() -> None:
+def test_promised_day_is_that_of_the_teller() -> None:
     early, late = date(2026, 11, 25), date(2026, 11, 30)
     assert merge([row("a", at=1, due_on=early), row("b", at=2, due_on=late)]).due_on == late
-    assert merge([row("a", at=1, due_on=early), row("b", at=2)]).due_on == early
+
+
+def test_dossier_without_a_promised_day_is_not_told_overdue_for_a_day_promised_elsewhere() -> None:
+    merged = merge([row("a", at=1, due_on=date(2026, 11, 25)), row("b", at=2)])
+    assert (merged.due_on, merged.due_unknown) == (None, False)
+    merged = merge([row("a", at=1, due_unknown=True), row("b", at=2)])
+    assert (merged.due_on, merged.due_unknown) == (None, False)
+
+
+def test_promised_day_the_teller_does_not_say_is_taken_from_who_knows_it() -> None:
+    early = date(2026, 11, 25)
+    merged = merge([row("a", at=1, due_on=early), row("b", at=2, due_unknown=True)])
+    assert (merged.due_on, merged.due_unknown) == (early, False)
+    merged = merge([row("a", at=1), row("b", at=2, due_unknown=True)])
+    assert (merged.due_on, merged.due_unknown) == (None, True)
 
 
 def test_what_belongs_to_a_state_is_never_taken_from_another_system() -> None:

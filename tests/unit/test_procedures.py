@@ -37,6 +37,7 @@ SEARCHES: dict[str, list[str]] = {
     "doi ten con": ["1.004859"],
     "sua ngay sinh trong khai sinh": ["1.004859"],
     "mat giay ket hon": ["1.004746"],
+    "mat giay khai sinh": ["1.004884", "2.000635"],
     "nhan con nuoi": ["2.001263"],
     "nhap khau cho con moi sinh": ["2.000986"],
     "the can cuoc": [IDENTITY],

@@ -30,11 +30,47 @@ def code(text: str = "H51.18-210817-0005") -> DossierCode:
         ("0168 345 6789", "383456789"),  # of before 2018
         (1683456789, "383456789"),
         ("841683456789", "383456789"),
+        ("912345678.0", "912345678"),  # a number that went through a spreadsheet
+        (912345678.0, "912345678"),
+        ("0912345678.00", "912345678"),
+        ("0912,345,678", "912345678"),
         ("0842345678", "842345678"),  # 084 is a prefix of its own, not the country
     ],
 )
 def test_a_number_is_the_same_number_however_it_is_kept(kept: object, number: str) -> None:
     assert significant_number(kept) == number
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "0912345678; 0987654321",
+        "0912345678/0987654321",
+        "0912 345 678, 0987.654.321",
+        "84912345678\n0987654321",
+        "0912345678|x|0987654321",
+    ],
+)
+def test_every_number_of_a_column_shows_it(kept: str) -> None:
+    sealer = Sealer(KEY)
+    seals = sealer.seals_of(code(), numbers=[kept])
+    for number in ("84912345678", "84987654321"):
+        assert sealer.seal(code(), Proof(NUMBER, number)) in seals
+        assert sealer.seal(code(), Proof(LAST_FOUR, number[-4:])) in seals
+
+
+@pytest.mark.parametrize("sender", ["376312345", "8412345678", "1234567890", "8100", "TraCuu", ""])
+def test_a_sender_from_abroad_is_nobody_here(sender: str) -> None:
+    """376312345 is a number of Andorra; 0376312345 is one of ours."""
+    sealer = Sealer(KEY)
+    kept = ["0376312345", "8412345678", "01234567890", "1234567890"]
+    assert sealer.seal(code(), Proof(NUMBER, sender)) not in sealer.seals_of(code(), numbers=kept)
+
+
+@pytest.mark.parametrize("sender", ["84376312345", "+84376312345", "0376312345"])
+def test_a_sender_of_ours_is_known_with_the_country_or_the_national_zero(sender: str) -> None:
+    sealer = Sealer(KEY)
+    assert sealer.seal(code(), Proof(NUMBER, sender)) in sealer.seals_of(code(), numbers=[376312345])
 
 
 @pytest.mark.parametrize(

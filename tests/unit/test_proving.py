@@ -151,6 +151,42 @@ async def test_locked_code_is_refused_by_proof_and_told_to_its_number(town: Town
     assert [each.outcome for each in (right, plain, owner)] == [Outcome.REFUSED, Outcome.FOUND, Outcome.FOUND]
 
 
+async def test_a_walked_dossier_says_on_the_web_that_a_proof_opens_it() -> None:
+    town = Town(settings=GuardSettings(misses_per_prefix=(Limit(0, 60.0),)))
+    for text in (OWNED, UNKNOWN):
+        plain, wrong = await asked(town, text), await asked(town, text, Proof(ProofKind.SECRET, "WRONG"))
+        assert [(each.outcome, each.reason) for each in (plain, wrong)] == [(Outcome.REFUSED, "proof_needed")] * 2
+    right = await asked(town, OWNED, Proof(ProofKind.SECRET, SECRET))
+    assert (right.outcome, right.proved) == (Outcome.FOUND, True)
+    await town.close()
+
+
+async def test_a_spent_budget_does_not_ask_for_a_proof() -> None:
+    proof = Proof(ProofKind.SECRET, "WRONG")
+    for spent in ("misses_per_code", "questions_per_address", "misses_per_address", "codes_per_address"):
+        town = Town(settings=GuardSettings(**{spent: (Limit(0, 60.0),)}))  # type: ignore[arg-type]
+        refused = await asked(town, OWNED, proof)
+        assert (refused.outcome, refused.reason) == (Outcome.REFUSED, ""), spent
+        await town.close()
+
+
+async def test_on_the_web_a_block_whose_misses_are_spent_is_told_what_there_is() -> None:
+    town = Town(settings=GuardSettings(misses_per_block=(Limit(0, 60.0),)))
+    found, missed = await asked(town, OWNED), await asked(town, UNKNOWN)
+    wrong = await asked(town, OWNED, Proof(ProofKind.SECRET, "WRONG"))
+    assert found.outcome is Outcome.FOUND
+    assert wrong == missed == QuestionAnswer(outcome=Outcome.REFUSED)
+    await town.close()
+
+
+async def test_of_two_codes_in_a_block_whose_misses_are_spent_the_found_one_is_told() -> None:
+    town = Town(settings=GuardSettings(misses_per_block=(Limit(0, 60.0),)))
+    reply = await told(town, STRANGER, f"{UNKNOWN} {OWNED}")
+    assert OWNED in reply
+    assert UNKNOWN not in reply
+    await town.close()
+
+
 async def test_beyond_the_ceiling_strangers_are_muted_and_who_proves_or_is_known_is_not() -> None:
     known = Address("sms", OTHER)
     town = Town(

@@ -268,16 +268,20 @@ def test_the_example_for_production_lacks_only_the_files_it_names(tmp_path: Path
     example.write_text((CONFIG_DIRECTORY / "production.example.toml").read_text(encoding="utf-8"), encoding="utf-8")
     assert {line.split(": ")[1] for line in faults(example)} == {
         "agencies.path",
+        "procedures.path",
+        "disclosure.proof_key_file",
         "sources[0].url_file",
         "sources[0].mapping",
         "sms[0].password_file",
     }
     for name in ("secrets", "onestop"):
         (tmp_path / name).mkdir()
-    (tmp_path / "agencies.toml").touch()
+    for name in ("agencies.toml", "procedures.toml"):
+        (tmp_path / name).touch()
     (tmp_path / "onestop" / "province.toml").touch()
     (tmp_path / "secrets" / "onestop-url").write_text("mysql+aiomysql://reader:x@host/db", encoding="utf-8")
     (tmp_path / "secrets" / "smsc-password").write_text("s3cret", encoding="utf-8")
+    (tmp_path / "secrets" / "proof-key").write_text("5c8d" * 16, encoding="utf-8")
     assert load_settings(example).sms[0].password.get_secret_value() == "s3cret"
 
 

@@ -12,20 +12,19 @@ from domain.codes import DossierCode
 from domain.dossier import Dossier, DossierStatus
 from domain.errors import SourceUnavailable
 from lookup.limits import SourceLimits
-from lookup.routing import RoutedSource
 from lookup.service import LookupSettings
-from tests.unit.looking_up import KNOWN, NATIONAL, NO_RETRY, UNKNOWN, Desk, FakeSource, code, told, turns
+from tests.unit.looking_up import KNOWN, NATIONAL, NO_RETRY, UNKNOWN, Desk, FakeSource, code, routed, told, turns
 
 AN_HOUR = SourceLimits(time_limit=3600.0, retry=NO_RETRY)
 A_MOMENT = SourceLimits(time_limit=0.2, retry=NO_RETRY)
-IMPATIENT = LookupSettings(hedge_after=0.01, retry=NO_RETRY)
+IMPATIENT = LookupSettings(hedge_after=0.01)
 
 
 def two(first: FakeSource, second: FakeSource) -> Desk:
     return Desk(
         sources=(
-            RoutedSource(source=first, prefixes=("H51",), default=True),
-            RoutedSource(source=second, prefixes=("H13",), default=True),
+            routed(first, prefixes=("H51",), default=True),
+            routed(second, prefixes=("H13",), default=True),
         )
     )
 
@@ -60,6 +59,20 @@ async def test_one_default_down_and_the_other_knows_it_is_found() -> None:
     assert await d.outcome(NATIONAL) is Outcome.FOUND
 
 
+async def test_code_that_one_source_cannot_read_is_asked_of_the_next() -> None:
+    first = FakeSource("first", poison={NATIONAL.text}, states={"G09-1": DossierStatus.DONE})
+    d = two(first, holding("second", NATIONAL))
+    found = await d.service.find([NATIONAL, code("G09-1"), UNKNOWN])
+    assert [told(found[each]).source for each in (NATIONAL, code("G09-1"))] == ["second", "first"]
+    assert found[UNKNOWN].outcome is Outcome.NOT_FOUND
+
+
+async def test_code_that_one_source_cannot_read_and_no_other_knows_is_source_down() -> None:
+    d = two(FakeSource("first", poison={NATIONAL.text}), FakeSource("second"))
+    found = await d.service.find([NATIONAL, code("G09-1")])
+    assert [found[each].outcome for each in (NATIONAL, code("G09-1"))] == [Outcome.SOURCE_DOWN, Outcome.NOT_FOUND]
+
+
 async def test_source_that_is_down_leaves_the_others_askers_alone() -> None:
     other = code("H13.18-250701-0001")
     d = two(
@@ -71,7 +84,7 @@ async def test_source_that_is_down_leaves_the_others_askers_alone() -> None:
 
 
 async def test_code_nobody_answers_for_is_not_found() -> None:
-    d = Desk(sources=(RoutedSource(source=FakeSource(), prefixes=("H51",)),))
+    d = Desk(sources=(routed(FakeSource(), prefixes=("H51",)),))
     assert await d.outcome(NATIONAL) is Outcome.NOT_FOUND
 
 
@@ -87,8 +100,8 @@ def behind(first: FakeSource, second: FakeSource, limits: SourceLimits) -> Desk:
     return Desk(
         settings=IMPATIENT,
         sources=(
-            RoutedSource(source=first, default=True, limits=limits),
-            RoutedSource(source=second, prefixes=("H13",), default=True),
+            routed(first, default=True, limits=limits),
+            routed(second, prefixes=("H13",), default=True),
         ),
     )
 
@@ -209,10 +222,9 @@ async def test_who_proves_is_not_answered_sooner_for_what_another_source_knows()
 
 async def test_each_source_has_its_own_limits() -> None:
     d = Desk(
-        settings=LookupSettings(time_limit=3600.0, retry=NO_RETRY),
         sources=(
-            RoutedSource(source=hanging("slow"), prefixes=("H51",), limits=A_MOMENT),
-            RoutedSource(source=(other := hanging("other")), prefixes=("H13",)),
+            routed(hanging("slow"), prefixes=("H51",), limits=A_MOMENT),
+            routed((other := hanging("other")), prefixes=("H13",), limits=AN_HOUR),
         ),
     )
     patient = asyncio.ensure_future(d.outcome(code("H13-1")))
@@ -238,8 +250,8 @@ def passing(commune: FakeSource, province: FakeSource) -> Desk:
     return Desk(
         settings=IMPATIENT,
         sources=(
-            RoutedSource(source=commune, prefixes=("H51",), passes_to=("province",), limits=A_MOMENT),
-            RoutedSource(source=province, prefixes=("H13",), limits=A_MOMENT),
+            routed(commune, prefixes=("H51",), passes_to=("province",), limits=A_MOMENT),
+            routed(province, prefixes=("H13",), limits=A_MOMENT),
         ),
     )
 
@@ -267,7 +279,7 @@ async def test_systems_a_dossier_may_pass_to_are_asked_at_the_same_time() -> Non
     assert told(await asking).source == "province"
 
 
-@pytest.mark.parametrize("trouble", ["down", "silent"])
+@pytest.mark.parametrize("trouble", ["down", "silent", "poison"])
 async def test_later_state_we_know_from_a_system_that_is_away_is_not_undone_by_another(trouble: str) -> None:
     commune, province = both()
     d = passing(commune, province)
@@ -276,6 +288,8 @@ async def test_later_state_we_know_from_a_system_that_is_away_is_not_undone_by_a
     d.clock.forward(hours=1)
     if trouble == "down":
         province.failure = SourceUnavailable("away")
+    elif trouble == "poison":
+        province.poison = {KNOWN.text}
     else:
         province.gate = asyncio.Event()
     for _ in range(2):

@@ -31,6 +31,19 @@ REPORT = SourceReport(
 )
 
 
+SMALL = """
+name = "small"
+table = "t"
+agency = "H51"
+prefixes = ["H51"]
+[columns]
+code = "c"
+status = "s"
+[status]
+4 = 4
+"""
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     (tmp_path / "mapping.toml").touch()
@@ -60,7 +73,7 @@ def inspecting(monkeypatch: pytest.MonkeyPatch, *inspections: Inspection) -> lis
 
 def run(config: Path, *words: str) -> tuple[int, str]:
     result = CliRunner().invoke(cli, ["source", *words, "--config", str(config)])
-    return result.exit_code, result.output
+    return result.exit_code, result.output + (str(result.exception) if result.exception else "")
 
 
 def test_a_source_that_cannot_be_read_is_named_and_ends_with_an_error(
@@ -80,6 +93,41 @@ def test_a_missing_column_ends_with_an_error(config: Path, monkeypatch: pytest.M
     code, told = run(config, "check", "province")
     assert code == ExitCode.FAILED
     assert "NOT THERE" in told
+
+
+def test_a_source_that_can_answer_nobody_ends_with_an_error(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = SourceReport(source="province", system="PostgreSQL", place="t", trouble="province: permission denied")
+    inspecting(monkeypatch, Inspection(name="province", report=report))
+    code, told = run(config, "check", "province")
+    assert code == ExitCode.FAILED
+    assert "IT CAN ANSWER NOBODY" in told
+    assert "permission denied" in told
+
+
+def test_settings_of_http_on_a_database_are_refused_not_ignored(config: Path) -> None:
+    (config.parent / "mapping.toml").write_text(SMALL, encoding="utf-8")
+    more = 'username = "reader"\npassword = "secret word"\nmax_body_bytes = 5\n'
+    config.write_text(config.read_text(encoding="utf-8") + more, encoding="utf-8")
+    code, told = run(config, "list")
+    assert code != ExitCode.OK
+    assert "source ministry: username, password, max_body_bytes: for systems asked over HTTP" in told
+    assert "secret word" not in told
+
+
+def test_mapping_with_a_byte_order_mark_is_read(config: Path) -> None:
+    (config.parent / "mapping.toml").write_text(SMALL, encoding="utf-8-sig")
+    code, told = run(config, "list")
+    assert code == ExitCode.OK, told
+
+
+@pytest.mark.parametrize("written", ["r:S3cret@77xyz:q@h:3306/db", "r:S3/cret@h/db", "r:12/S3@h/db", "h:S3/db"])
+def test_password_with_signs_of_an_address_is_refused_and_never_shown(config: Path, written: str) -> None:
+    text = config.read_text(encoding="utf-8").replace("sqlite+aiosqlite:///x.sqlite3", f"mysql+aiomysql://{written}")
+    config.write_text(text, encoding="utf-8")
+    code, told = run(config, "list")
+    assert code != ExitCode.OK
+    assert "%40 for @" in told
+    assert "S3" not in told
 
 
 def test_a_name_that_is_no_source_is_refused_with_those_there_are(

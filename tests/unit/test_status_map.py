@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.onestop.dates import DATE_FORMATS, is_empty, read_moment
+from adapters.onestop.dates import DATE_FORMATS, is_nothing, read_moment
 from adapters.onestop.mapping import PERSONAL_COLUMNS, SourceMapping, load_mapping, status_key
 from adapters.onestop.records import RecordReader
 from demo.onestop import NEXT, OPENCPS_STATES
@@ -171,7 +171,20 @@ def test_driver_that_gives_days_is_understood() -> None:
 @pytest.mark.parametrize("value", EMPTY)
 def test_missing_date_is_missing_not_an_error(value: object) -> None:
     assert read_moment(value, list(DATE_FORMATS.values()), LOCAL) is None
-    assert is_empty(value) or str(value)[:4] in ("0001", "1900")
+    assert is_nothing(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["-", " / ", "01/01/1900", "1753-01-01", "18991231170000", 19000101000000, "19000101", date(1900, 1, 1)]
+)
+def test_date_before_there_was_any_dossier_is_nothing_however_it_is_written(value: object) -> None:
+    assert is_nothing(value)
+
+
+@pytest.mark.parametrize("value", [0, "0", "12345678", 15001500, "12345678901234", "T", "1901-01-01", "2026-11-22"])
+def test_number_or_date_that_only_resembles_an_empty_one_is_something(value: object) -> None:
+    assert not is_nothing(value)
+    assert is_nothing(value, {str(value).casefold()})
 
 
 @pytest.mark.parametrize("value", UNREADABLE)
@@ -216,9 +229,16 @@ def test_agency_stands_in_a_column_or_else_in_the_code(held_by: object, expected
 
 
 @pytest.mark.parametrize(
-    ("held_by", "asked", "expected"), [("A", "A", True), ("B", "A", False), ("", "A", True), ("B", "", True)]
+    ("held_by", "asked", "expected"),
+    [
+        *(("H51.18", "H51.18", True), ("H51.14", "H51.18", False), ("", "H51.18", False), ("H51.18", "", False)),
+        *(("000.00.18.H51", "H51.18", True), ("H51.18", "000.00.18.H51", True), (" h51.18 ", "H51.18", True)),
+        *((None, "H51.18", False), ("000.00.14.H51", "H51.18", False), ("000.00.18.H51", "H51", False)),
+    ],
 )
-def test_legacy_number_of_another_agency_is_a_strangers_dossier(held_by: str, asked: str, *, expected: bool) -> None:
+def test_legacy_number_of_another_agency_or_of_nobody_knows_whom_is_a_strangers_dossier(
+    held_by: object, asked: str, *, expected: bool
+) -> None:
     reader = RecordReader(load_mapping(WITH_AGENCY, "x"), "small", lambda *_: None)
     legacy = DossierCode(text="1234", family=CodeFamily.LEGACY, agency=asked)
     assert reader.belongs_to({"code": "1234", "agency": held_by}, legacy) is expected
@@ -238,6 +258,9 @@ HIDDEN = MINIMAL + '[[hidden]]\ncolumn = "x"\nfilled = true\n[[hidden]]\ncolumn 
         (None, "DELETED", True),
         (None, 1, True),
         (None, "01", True),
+        ("1900-01-01 00:00:00", None, False),
+        ("0001-01-01T00:00:00", None, False),
+        (datetime(1900, 1, 1), None, False),  # noqa: DTZ001 - as a driver gives it
     ],
 )
 def test_soft_deleted_row_is_hidden(deleted_on: object, lock: object, *, expected: bool) -> None:

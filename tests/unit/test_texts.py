@@ -135,6 +135,7 @@ REVIEWED = {
     "follow": "So nay se nhan tin khi ho so {code} thay doi. Ngung nhan tin: HUY + ma (ho so van duoc giai quyet)",
     "unfollow": "Da ngung bao tin ho so {code}. Ho so van duoc giai quyet. Nhan lai: DK + ma",
     "stop_all": "Tu {as_of} so nay khong nhan tin bao ho so nua. Van tra cuu duoc bang ma. Nhan lai: BAT",
+    "too_busy": "Hien co qua nhieu tin. Ong/ba vui long gui lai sau it phut hoac goi {phone}",
     "budget_spent": "So nay da tra cuu qua so lan cho phep. Ong/ba gui lai sau vai gio hoac goi {phone}",
     "which_of_two": "Ong/ba hoi ma nao? Gui 1 hoac 2. 1: {code} 2: {code2}. Neu deu sai, gui lai ca ma",
 }
@@ -177,7 +178,13 @@ def test_help_lists_only_what_works(writer: ReplyWriter, language: str, key: str
     text = writer.say(key, voice(language))
     assert "GY" in text
     assert "DUNG" in text
-    assert not re.search(r"\b(DK|HUY|TT)\b", text)
+    assert not re.search(r"\b(DK|HUY)\b", text)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("key", ["help", "procedure_how", "procedure_or_code"])
+def test_whoever_asks_how_is_told_how_to_ask_about_a_procedure(writer: ReplyWriter, language: str, key: str) -> None:
+    assert re.search(r"\bTT\b", writer.say(key, voice(language)))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
 from typing import Any
@@ -14,8 +15,10 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from channels.web.problem import ProblemKind
 from channels.web.telling import TONES, WAYS
+from domain.agencies import Agencies
 from domain.answers import Outcome
 from domain.catalogue import Catalogue
+from domain.codes import read_reference
 from domain.dossier import DossierStatus
 from domain.errors import StoreUnavailable
 from domain.questions import QuestionAnswer
@@ -221,11 +224,44 @@ async def test_our_own_trouble_is_told_as_ours(client: Client, behind: Behind) -
 
 
 async def test_two_readings_are_links_to_choose_from(client: Client, behind: Behind) -> None:
-    readings = ["H51.18-250701-0001", "000.00.18.H51-161220-0001"]
+    readings = ["H51.18-250701-0001", "000.00.18.H51-161220-0001", "H51.18.99-250701-0001"]
     behind.says = unreadable("ambiguous", *readings)
     page = await read(client, "x", lang="en")
     links = {link["href"] for link in page.all("a")}
     assert {f"{PAGE}?ma={reading}&lang=en" for reading in readings} <= links
+    agency = Agencies.from_mapping(shipped_agencies()).find("H51.18")
+    assert agency is not None
+    assert page.words.count(agency.short_name) == 2  # not of the third, which nobody has described
+
+
+async def test_one_receipt_number_of_several_agencies_is_chosen_by_the_agency(client: Client, behind: Behind) -> None:
+    behind.says = unreadable(
+        "ambiguous", "H51.16:12345/2016/00123", "H51.18:12345/2016/00123", "H26.1:12345/2016/00123"
+    )
+    page = await read(client, "12345/2016/00123")
+    links = {link["href"] for link in page.all("a")}
+    assert {f"{PAGE}?ma={agency}%3A12345%2F2016%2F00123&lang=vi" for agency in ("H51.16", "H51.18", "H26.1")} <= links
+    agencies = Agencies.from_mapping(shipped_agencies())
+    for identifier in ("H51.16", "H51.18"):
+        agency = agencies.find(identifier)
+        assert agency is not None
+        assert f"12345/2016/00123 {agency.short_name}" in page.words
+    assert "12345/2016/00123 H26.1" in page.words  # an agency nobody has described
+
+
+async def test_a_chosen_receipt_number_keeps_its_agency_on_the_page(
+    aiohttp_client: AiohttpClient, behind: Behind
+) -> None:
+    known = answered().answer
+    assert known is not None
+    assert known.dossier is not None
+    code = read_reference("H51.18:12345/2016/00123")
+    assert code is not None
+    told = replace(known, code=code, dossier=replace(known.dossier, code=code))
+    behind.says = QuestionAnswer(outcome=Outcome.FOUND, answer=told)
+    page = await read(await aiohttp_client(listener(behind, proofs=True)), code.reference)
+    assert {"type": "hidden", "name": "ma", "value": code.reference} in page.all("input")
+    assert f"{PAGE}?ma=H51.18%3A12345%2F2016%2F00123&lang=en" in {link["href"] for link in page.all("a")}
 
 
 async def test_what_is_wrong_is_tied_to_the_field(client: Client, behind: Behind) -> None:

@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
-from channels.web.proving import LONGEST, proof_in_field, proof_in_json
+from channels.web.proving import LONGEST, proof_in_form, proof_in_json
 from conversation.questions import Questions
 from domain.answers import Outcome
 from domain.errors import StoreUnavailable
@@ -68,23 +68,37 @@ def test_exactly_one_proof_is_read_from_a_body(body: bytes, proof: Proof | None)
 
 
 @pytest.mark.parametrize(
-    ("typed", "proof"),
+    ("last_four", "proof"),
     [
         ("5678", Proof(ProofKind.LAST_FOUR, "5678")),
         (" 5678\n", Proof(ProofKind.LAST_FOUR, "5678")),
+        ("56 78", Proof(ProofKind.LAST_FOUR, "5678")),
         ("០១២៣", Proof(ProofKind.LAST_FOUR, "0123")),
         ("0912 345 678", Proof(ProofKind.LAST_FOUR, "5678")),
         ("+84 912.345.678", Proof(ProofKind.LAST_FOUR, "5678")),
-        ("7k3m-9q", Proof(ProofKind.SECRET, "7k3m-9q")),
-        ("123456", Proof(ProofKind.SECRET, "123456")),
-        ("", None),
-        ("  ", None),
+        ("123456789", None),  # no telephone number
+        ("56789", None),
+        ("7k3m-9q", None),
         ("---", None),
-        ("7" * (LONGEST + 1), None),
     ],
 )
-def test_one_field_takes_both_kinds(typed: str, proof: Proof | None) -> None:
-    assert proof_in_field(typed) == proof
+def test_the_first_field_takes_four_digits_or_a_whole_telephone_number(last_four: str, proof: Proof | None) -> None:
+    assert proof_in_form(last_four, "") == proof
+
+
+@pytest.mark.parametrize("secret", ["8842", "123456789", "0912345678", "7k3m-9q", "88 42"])
+def test_the_second_field_takes_any_secret_also_one_of_digits(secret: str) -> None:
+    assert proof_in_form("", secret) == proof_in_form("  ", secret) == Proof(ProofKind.SECRET, secret)
+
+
+@pytest.mark.parametrize("secret", ["", "  ", "---", "7" * (LONGEST + 1)])
+def test_what_is_no_secret_proves_nothing(secret: str) -> None:
+    assert proof_in_form("", secret) is None
+
+
+def test_of_two_filled_fields_the_first_counts() -> None:
+    assert proof_in_form("5678", "7K3M9Q") == Proof(ProofKind.LAST_FOUR, "5678")
+    assert proof_in_form("567", "7K3M9Q") is None
 
 
 # ---- the API
@@ -160,7 +174,7 @@ async def test_our_own_trouble_is_told_as_ours(client: Client, behind: Behind) -
 async def test_an_installation_without_proofs_takes_none(aiohttp_client: AiohttpClient, behind: Behind) -> None:
     client = await aiohttp_client(listener(behind))
     assert (await client.post(API, json=LAST_FOUR)).status == 405
-    assert (await client.post(PAGE, data={"ma": CODE, "proof": "5678"})).status == 405
+    assert (await client.post(PAGE, data={"ma": CODE, "last_four": "5678"})).status == 405
     assert Reader(await (await client.get(PAGE, params={"ma": CODE})).text()).all("details") == []
     assert behind.asked[0][0].proof is None
 
@@ -181,7 +195,11 @@ async def test_the_page_asks_for_a_proof_whether_or_not_there_is_a_dossier(
     form = page.all("form")[1]
     assert (form["method"], form["action"]) == ("post", f"{PAGE}?lang=vi")
     assert {"type": "hidden", "name": "ma", "value": CODE} in page.all("input")
-    assert "4 số cuối điện thoại đã khai" in page.words
+    fields = {each["id"]: each["name"] for each in page.all("input") if each.get("id") in ("last-four", "secret")}
+    assert fields == {"last-four": "last_four", "secret": "secret"}
+    assert {each["for"] for each in page.all("label")} == {"code", *fields}
+    assert "4 số cuối điện thoại" in page.words
+    assert "Hoặc mã tra cứu trên biên nhận" in page.words
     assert page.all("script") == []
 
 
@@ -195,8 +213,44 @@ async def test_the_page_asks_for_no_proof_where_it_opens_nothing(
     assert (await form_of(client)).all("details") == []
 
 
+NEEDED = QuestionAnswer(outcome=Outcome.REFUSED, answer=without_dossier(Outcome.REFUSED).answer, reason="proof_needed")
+
+
+async def test_a_code_that_needs_a_proof_is_no_spent_budget_and_the_page_asks_for_one(
+    client: Client, behind: Behind
+) -> None:
+    behind.says = NEEDED
+    response = await client.get(PAGE, params={"ma": CODE})
+    page = Reader(await response.text())
+    assert response.status == 403
+    assert "Retry-After" not in response.headers
+    assert "open" in page.all("details")[0]
+    assert "quá nhiều lượt" not in page.words
+    assert "cần thêm 4 số cuối điện thoại" in page.words
+    assert any((link["href"] or "").startswith("tel:") for link in page.all("a"))
+
+
+async def test_a_code_that_needs_a_proof_has_a_problem_of_its_own(client: Client, behind: Behind) -> None:
+    behind.says = NEEDED
+    response = await client.get(API)
+    told = await response.json()
+    assert (response.status, told["type"], told["code"]) == (403, "/problems/proof-needed", CODE)
+    assert told["reason"] == "proof_needed"
+    assert "Retry-After" not in response.headers
+    behind.says = answered(proved=True)
+    assert (await client.post(API, json=LAST_FOUR)).status == 200
+
+
+async def test_an_installation_that_compares_no_proofs_shows_no_form_for_one(
+    aiohttp_client: AiohttpClient, behind: Behind
+) -> None:
+    behind.says = NEEDED
+    page = Reader(await (await (await aiohttp_client(listener(behind))).get(PAGE, params={"ma": CODE})).text())
+    assert page.all("details") == []
+
+
 async def test_the_page_tells_the_rest_to_whoever_proves(client: Client, behind: Behind) -> None:
-    response = await client.post(PAGE, data={"ma": CODE, "proof": "5678"})
+    response = await client.post(PAGE, data={"ma": CODE, "last_four": "5678", "secret": ""})
     page = Reader(await response.text())
     assert response.status == 200
     assert response.headers["Cache-Control"] == "no-store"
@@ -206,18 +260,18 @@ async def test_the_page_tells_the_rest_to_whoever_proves(client: Client, behind:
 
 async def test_the_page_does_not_say_whether_the_code_or_the_proof_was_wrong(client: Client, behind: Behind) -> None:
     behind.says = without_dossier(Outcome.NOT_FOUND)
-    response = await client.post(PAGE, data={"ma": CODE, "proof": "0000"})
+    response = await client.post(PAGE, data={"ma": CODE, "last_four": "0000"})
     assert response.status == 404
     assert "Không có hồ sơ nào khớp với mã và thông tin vừa nhập" in await response.text()
 
 
 @pytest.mark.parametrize("language", ["vi", "en"])
 async def test_a_proof_that_cannot_be_read_is_asked_for_again(client: Client, behind: Behind, language: str) -> None:
-    response = await client.post(f"{PAGE}?lang={language}", data={"ma": CODE, "proof": " "})
+    response = await client.post(f"{PAGE}?lang={language}", data={"ma": CODE, "last_four": " ", "secret": ""})
     page = Reader(await response.text())
     assert (response.status, page.all("html")[0]["lang"]) == (400, language)
     assert "open" in page.all("details")[0]
-    field = next(each for each in page.all("input") if each["name"] == "proof")
+    field = next(each for each in page.all("input") if each["name"] == "last_four")
     identifiers = {attributes.get("id") for _, attributes in page.elements}
     assert field["aria-invalid"] == "true"
     assert set((field["aria-describedby"] or "").split()) <= identifiers
@@ -225,7 +279,7 @@ async def test_a_proof_that_cannot_be_read_is_asked_for_again(client: Client, be
     assert behind.asked == []
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"&" * 50, b"a=1&" * 50, b"proof=5678", b"ma=%00&proof=%00"])
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"&" * 50, b"a=1&" * 50, b"last_four=5678", b"ma=%00&secret=%00"])
 async def test_no_form_makes_the_page_fail(client: Client, behind: Behind, body: bytes) -> None:
     behind.says = unreadable("empty")
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -265,7 +319,7 @@ async def test_a_wrong_proof_is_answered_word_for_word_like_a_code_nobody_has(ai
     assert wrong.status == unknown.status == 404
     assert (await wrong.text()).replace(CODE, "") == (await unknown.text()).replace(nobodys, "")
     assert {name for name in wrong.headers if name != "Date"} == {name for name in unknown.headers if name != "Date"}
-    page = [await client.post(PAGE, data={"ma": code, "proof": "0000"}) for code in (CODE, nobodys)]
+    page = [await client.post(PAGE, data={"ma": code, "last_four": "0000"}) for code in (CODE, nobodys)]
     assert (await page[0].text()).replace(CODE, "") == (await page[1].text()).replace(nobodys, "")
 
 

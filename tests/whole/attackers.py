@@ -62,6 +62,7 @@ class Planted:
     """A one-stop system with forty dossiers, all of one owner. Counts its reads."""
 
     name = "planted"
+    largest_read = 200
 
     def __init__(self, calls: Counter[str]) -> None:
         self.reads: Counter[str] = Counter()

@@ -1,8 +1,8 @@
 """Attacks with the guards as they are shipped: how much somebody learns who has no right to, and what it costs us.
 
 The bounds follow from the budgets: 10 distinct codes a day and 5 misses an hour for a number, 60 and 20 for a web
-address, 30 misses an hour for a block of either, 100 misses a day for the codes of one agency and day, 10 wrong proofs a
-day for one dossier. Misses may go over by what is under way at one moment.
+address, 30 misses an hour told to a block of either, 100 misses a day for the codes of one agency and day, of which five
+of one asker count, 10 wrong proofs a day for one dossier. Misses may go over by what is under way at one moment.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ SCATTERED = [f"84{70 + number % 29}{number:03d}0001"[:11] for number in range(20
 CONSECUTIVE = [f"8435550{number:04d}" for number in range(200)]
 CODES_A_DAY, PREFIX_MISSES, PROOFS_A_DAY = 10, 100, 10
 REPLIES_A_DAY = 30 + 1  # and one refusal that is told
+REPLIES_OF_A_BLOCK = 200
 WALKED_THROUGH = PREFIX_MISSES // (EVERY - 1) + 1  # dossiers met on the way to a hundred misses
 Client = TestClient[Any, Any]
 
@@ -84,7 +85,8 @@ async def test_numbers_of_one_block_share_their_misses_of_an_hour(
     decided = await town.hear_all(shared_out(CONSECUTIVE, CODES), within=A_MINUTE)
     tell(capsys, f"200 consecutive numbers, {WALKED} codes in a minute: {row(town)}")
     assert sum(each.outcome is Outcome.NOT_FOUND for each in decided) <= 30
-    assert town.replies <= 200
+    assert len(town.learnt) <= WALKED_THROUGH
+    assert town.replies <= REPLIES_OF_A_BLOCK + len(CONSECUTIVE)  # each number is told once that the block is busy
 
 
 async def test_a_walk_that_arrives_in_one_moment_is_stopped_by_the_codes_of_each_number(
@@ -159,7 +161,7 @@ async def test_two_hundred_addresses_of_one_block_share_its_misses(
     found, missed = statuses.count(HTTPStatus.OK), statuses.count(HTTPStatus.NOT_FOUND)
     tell(capsys, f"web, 200 addresses of one /24: {found} learnt, {missed} not found")
     assert missed <= 30
-    assert found <= 30 // (EVERY - 1) + 1
+    assert found <= WALKED_THROUGH
 
 
 # ---- guessing
@@ -188,6 +190,43 @@ async def test_a_proof_is_guessed_at_ten_times_a_day_whoever_guesses(
 async def test_who_knows_the_proof_is_not_locked_out_by_using_it(town: Town) -> None:
     told = [await town.hear((number, f"{OWNED} SDT {OWNER[-4:]}")) for number in SCATTERED[:20]]
     assert {decision.outcome for (decision,) in told} == {Outcome.FOUND}
+
+
+# ---- attacks on the others
+
+
+async def test_the_neighbours_of_a_walker_are_told_what_there_is(town: Town) -> None:
+    """Six numbers of a block spend its misses; whoever has a number near theirs did nothing."""
+    guesses = shared_out(CONSECUTIVE[:6], CODES[: EVERY - 1] + CODES[EVERY : EVERY + 6])
+    await town.hear_all(guesses, within=A_MINUTE)
+    innocent, mistaken = "84355509999", "84355508888"
+    assert (await town.hear((innocent, OWNED)))[0].outcome is Outcome.FOUND
+    wrong = [(await town.hear((mistaken, CODES[0])))[0] for _ in range(3)]
+    assert [each.outcome for each in wrong] == [Outcome.REFUSED] * 3
+    assert "qua nhieu tin" in (wrong[0].text or "")
+    assert [each.text for each in wrong[1:]] == [None, None]
+    assert (await town.hear((mistaken, OWNED)))[0].outcome is Outcome.FOUND
+    assert (await town.hear((OWNER, OWNED)))[0].outcome is Outcome.FOUND
+
+
+async def test_where_misses_are_refused_a_wrong_proof_reads_as_a_code_that_nobody_knows(town: Town) -> None:
+    guesses = shared_out(CONSECUTIVE[:6], CODES[: EVERY - 1] + CODES[EVERY : EVERY + 6])
+    await town.hear_all(guesses, within=A_MINUTE)
+    (wrong,) = await town.hear(("84355509999", f"{OWNED} MK 9Z9Z9Z"))
+    (unknown,) = await town.hear(("84355508888", f"{CODES[0]} MK 9Z9Z9Z"))
+    (right,) = await town.hear(("84355507777", f"{OWNED} MK {SECRET}"))
+    assert wrong == unknown
+    assert wrong.outcome is Outcome.REFUSED
+    assert right.outcome is Outcome.FOUND
+
+
+async def test_a_block_that_has_sent_too_much_is_told_so_number_by_number(town: Town) -> None:
+    await town.hear(*[(number, "HELP") for number in CONSECUTIVE])
+    innocent = [(await town.hear(("84355509999", OWNED)))[0] for _ in range(2)]
+    assert [each.outcome for each in innocent] == [Outcome.REFUSED] * 2
+    assert "So nay" not in (innocent[0].text or "")
+    assert "qua nhieu tin" in (innocent[0].text or "")
+    assert innocent[1].text is None
 
 
 # ---- loops

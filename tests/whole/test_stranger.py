@@ -73,8 +73,8 @@ KINDS: Final = (
     Kind(
         "help",
         "HELP",
-        "Tra cuu: gui ma ho so, vi du H51.18-250701-0000. Gop y: GY + noi dung. Ngung tin: DUNG, nhan lai: BAT."
-        " Tieng Anh: EN. DT 02993 000000",
+        "Tra cuu: gui ma ho so, vi du H51.18-250701-0000. Thu tuc: TT + ten. Gop y: GY + y kien. Ngung tin: DUNG."
+        " English: EN. DT 02993 000000",
     ),
     Kind(
         "two codes",
