@@ -148,8 +148,10 @@ def allowed_lines() -> re.Pattern[str]:
     agencies = _alternatives(each["short_name"] for each in _toml("config/agencies.toml")["agency"])
     texts = [_toml(f"config/texts/{language}.toml") for language in ("vi", "en")]
     states = _alternatives(state for each in texts for state in each["state"].values())
-    slots = {**_SLOTS, "agency": agencies, "state": states, "procedure": "(?!)", "days": "(?!)"}
     templates = [template for each in texts for template in each["reply"].values()]
+    never = dict.fromkeys((slot for template in templates for slot, *_ in _PIECES.findall(template)), "(?!)")
+    named = dict.fromkeys(("agency", "agency2", "agency3", "agency4"), agencies)
+    slots = {**never, **_SLOTS, **named, "state": states}  # nonsense names no procedure, and proves nothing
     both = dict.fromkeys([*templates, *map(unaccent, templates)])
     return re.compile("|".join(_line(template, slots) for template in both))
 

@@ -47,7 +47,7 @@ WARM: Final = 0.25  # of the run, after which caches, pools and allocator have f
 PER_STORED: Final = 1.2
 
 HONEST: Final = (
-    ("000.00.18.H51-161220-0001", "Ho so 000.00.18.H51-161220-0001 dang xu ly tai So TN-MT Soc Trang"),
+    ("000.00.18.H51-161220-0001", "Ho so 000.00.18.H51-161220-0001 dang xu ly tai So NN-MT Can Tho"),
     ("ma h51,18-25o701-5", "Ho so H51.18-250701-0005 con thieu giay to"),
     ("H13.18-250701-0003", "Ho so H13.18-250701-0003 da co ket qua"),
     ("H51.18-260102-0099", "Chua co thong tin ve ma H51.18-260102-0099"),

@@ -23,7 +23,7 @@ SLOPPY: Final = "H51.18-250701-0005"
 OTHER: Final = "H51.29.18-250701-0004"
 UNKNOWN: Final = "H51.18-260102-0099"
 ACCENTS_CHOSEN: Final = "Từ nay số này trả lời bằng tiếng Việt có dấu. Tra cứu: gửi mã hồ sơ"
-ACCENTED: Final = f"Hồ sơ {OLD} đang xử lý tại Sở TN-MT Sóc Trăng, hẹn trả {{due}}. Chưa cần nộp thêm. ĐT 02993 000018"
+ACCENTED: Final = f"Hồ sơ {OLD} đang xử lý tại Sở NN-MT Cần Thơ, hẹn trả {{due}}. Chưa cần nộp thêm. ĐT 02993 013010"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +52,17 @@ KINDS: Final = (
     Kind(
         "clean",
         OLD,
-        f"Ho so {OLD} dang xu ly tai So TN-MT Soc Trang, hen tra {{due}}. Chua can nop them. DT 02993 000018",
+        f"Ho so {OLD} dang xu ly tai So NN-MT Can Tho, hen tra {{due}}. Chua can nop them. DT 02993 013010",
     ),
     Kind(
         "sloppy",
         "tra cuu h51,18-25o701-5",
-        f"Ho so {SLOPPY} con thieu giay to, ong/ba can nop bo sung. Hoi So TN-MT Soc Trang, DT 02993 000018",
+        f"Ho so {SLOPPY} con thieu giay to, ong/ba can nop bo sung. Hoi So NN-MT Can Tho, DT 02993 013010",
     ),
     Kind(
         "unknown",
         UNKNOWN,
-        f"Chua co thong tin ve ma {UNKNOWN}. Ong/ba xem lai bien nhan hoac goi So TN-MT Soc Trang, 02993 000018",
+        f"Chua co thong tin ve ma {UNKNOWN}. Co quan nay nay la So NN-MT Can Tho, xin goi 02993 013010",
     ),
     Kind(
         "unreadable",
@@ -79,8 +79,8 @@ KINDS: Final = (
     Kind(
         "two codes",
         f"{OLD} va {OTHER}",
-        f"Ho so {OLD} dang xu ly tai So TN-MT Soc Trang, hen tra {{due}}. Chua can nop them. DT 02993 000018\n"
-        f"Ho so {OTHER} da co ket qua. Ong/ba mang bien nhan den UBND xa Tham Don de nhan. DT 02993 002918",
+        f"Ho so {OLD} dang xu ly tai So NN-MT Can Tho, hen tra {{due}}. Chua can nop them. DT 02993 013010\n"
+        f"Ho so {OTHER} da co ket qua. Ong/ba mang bien nhan den UBND xa Ngoc To de nhan. DT 02993 013167",
     ),
     Kind("accents", "co dau", ACCENTS_CHOSEN, decorated=False),
 )
