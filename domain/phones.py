@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Final
 
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _FRACTION = re.compile(r"\s*(\d+)\.0+\s*", re.ASCII)  # a number that a spreadsheet took for a quantity
@@ -11,9 +13,10 @@ _COUNTRY = "84"
 _LENGTHS = (9, 10)  # digits of a national significant number: mobile, or an area code with a subscriber
 _INTERNATIONAL = (11, 12)  # the same with 84 before it
 
-# In 2018 the mobile numbers of eleven digits lost one; dossiers of before hold the old ones (plan of the Ministry of
-# Information and Communications, decision 798/QĐ-BTTTT of 2018).
-_PREFIXES_OF_2018 = {
+# Mobile numbers of eleven digits became ten from 15 September 2018 and were dead after 14 November; dossiers of before
+# still carry them (plan of the Ministry of Information and Communications, decision 798/QĐ-BTTTT of 2018). Prefixes
+# without the leading zero.
+PREFIXES_OF_2018: Final[Mapping[str, str]] = {
     "120": "70",
     "121": "79",
     "122": "77",
@@ -46,7 +49,7 @@ def significant_number(value: object) -> str:
     if digits.startswith(_COUNTRY) and len(digits) in _INTERNATIONAL:
         digits = digits.removeprefix(_COUNTRY)
     digits = digits.removeprefix("0")
-    modern = _PREFIXES_OF_2018.get(digits[:3]) if len(digits) == max(_LENGTHS) else None
+    modern = PREFIXES_OF_2018.get(digits[:3]) if len(digits) == max(_LENGTHS) else None
     digits = digits if modern is None else modern + digits[3:]
     return digits if len(digits) in _LENGTHS and not digits.startswith("0") else ""
 

@@ -9,8 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import structlog
-
+from adapters.onestop.notes import Notes, no_count
 from adapters.onestop.records import RecordReader
 from adapters.onestop.rest_addresses import checked_networks
 from adapters.onestop.rest_asking import fill_in, page_words
@@ -30,16 +29,9 @@ REQUESTS_IN_A_READ = 3
 OWN_SHARE = (
     0.9  # of the time limit: whoever asked keeps the same one, and what was read shall reach them before it strikes
 )
-NOTED = 100  # values of one kind that are logged; all are counted
 NOBODYS = "-250101-0000"  # behind an agency: a serial of zeros is reserved for examples (domain.codes)
 NO_AGENCY = "A00"
 T = TypeVar("T")
-
-log = structlog.get_logger()
-
-
-def no_count(event: str, source: str) -> None:
-    """Counts nothing."""
 
 
 class RestDossierSource:
@@ -75,8 +67,7 @@ class RestDossierSource:
         """
         self._name = name or mapping.name
         self._mapping = mapping
-        self._count = count
-        self._noted: set[tuple[str, str]] = set()
+        self._note = Notes(self._name, count)
         self._records = RecordReader(mapping, self._name, self._note, sealer)
         self._answers = AnswerReader(mapping, self._name, proofs=sealer is not None)
         named = mapping.columns.code is not None
@@ -248,14 +239,6 @@ class RestDossierSource:
 
     def _late(self) -> SourceUnavailable:
         return SourceUnavailable(f"{self._name}: no answer within {self._time_limit:g} s")
-
-    def _note(self, event: str, value: str) -> None:
-        """Count it, and log each value once."""
-        self._count(event, self._name)
-        if (event, value) not in self._noted and len(self._noted) < NOTED:
-            self._noted.add((event, value))
-            action = f"source.{event}"
-            log.warning(action, source=self._name, value=value)
 
 
 async def _together(searches: Sequence[Coroutine[Any, Any, None]]) -> None:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NoReturn, TypeVar
 
-import structlog
 from sqlalchemy import Connection, Row, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.onestop.engines import open_reads
 from adapters.onestop.inspection import Inspection
 from adapters.onestop.mapping import BASE, SourceMapping, split_column
+from adapters.onestop.notes import Notes, no_count
 from adapters.onestop.records import RecordReader, Values, code_text, project
 from adapters.onestop.sql_faults import UNREADABLE, RowMisread, source_error
 from adapters.onestop.statement import by_codes, in_parts, nobodys_code
@@ -27,17 +27,10 @@ from lookup.ports import SourceReport
 
 T = TypeVar("T")
 
-NOTED = 100  # values of one kind that are logged; all are counted
 LARGEST_READ = 200  # codes in one read
 FOR_HALVES = 0.8  # of the time limit: what was read by then is told before whoever asked gives up
 MOST_READS = 40  # of one batch, to find the rows in it that cannot be read
 CASELESS_COLUMNS = frozenset({"sqlite", "mysql", "mariadb", "mssql"})
-
-log = structlog.get_logger()
-
-
-def no_count(event: str, source: str) -> None:
-    """Counts nothing."""
 
 
 class SqlDossierSource:
@@ -64,9 +57,8 @@ class SqlDossierSource:
         """
         self._name = name or mapping.name
         self._mapping = mapping
-        self._count = count
         self._sealer = sealer
-        self._noted: set[tuple[str, str]] = set()
+        self._note = Notes(self._name, count)
         self._columns = mapping.all_columns(proofs=sealer is not None)
         place = {column: number for number, column in enumerate(self._columns)}
         self._values = project(
@@ -222,14 +214,6 @@ class SqlDossierSource:
                 return await self._reads.run(work)
         except (SQLAlchemyError, OSError, TimeoutError, *UNREADABLE) as fault:
             raise source_error(fault, self._name) from fault
-
-    def _note(self, event: str, value: str) -> None:
-        """Count it, and log each value once."""
-        self._count(event, self._name)
-        if (event, value) not in self._noted and len(self._noted) < NOTED:
-            self._noted.add((event, value))
-            action = f"source.{event}"
-            log.warning(action, source=self._name, value=value)
 
 
 def _halves(codes: Sequence[DossierCode]) -> Sequence[Sequence[DossierCode]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 import phonenumbers
 
 from channels.sms import commands as c
+from domain.phones import PREFIXES_OF_2018
 
 SHORTEST_NUMBER: Final = 6  # digits; shorter ones are services (8088, 1022), and are kept as they are
 REGION: Final = "VN"
@@ -26,34 +25,6 @@ _OF_PERSONS: Final = frozenset(
         phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
         phonenumbers.PhoneNumberType.PERSONAL_NUMBER,
         phonenumbers.PhoneNumberType.VOIP,
-    }
-)
-
-# Mobile numbers of eleven digits became ten from 15 September 2018 and were dead after 14 November; dossiers of before
-# still carry them. Prefixes without the leading zero.
-PREFIXES_OF_2018: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "162": "32",
-        "163": "33",
-        "164": "34",
-        "165": "35",
-        "166": "36",
-        "167": "37",
-        "168": "38",
-        "169": "39",
-        "120": "70",
-        "121": "79",
-        "122": "77",
-        "126": "76",
-        "128": "78",
-        "123": "83",
-        "124": "84",
-        "125": "85",
-        "127": "81",
-        "129": "82",
-        "186": "56",
-        "188": "58",
-        "199": "59",
     }
 )
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.sms.numbers import PREFIXES_OF_2018, normalise
+from channels.sms.numbers import normalise
+from domain.phones import PREFIXES_OF_2018
 
 INTERNATIONAL = 1
 ALPHANUMERIC = 5
