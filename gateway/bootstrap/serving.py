@@ -95,7 +95,7 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
     conversation = make_conversation(settings, words, opened, lookups, guards, disclosure)
     new_id = make_ids(opened)
     channels = make_sms(settings.sms, new_id, clock)
-    questions = make_questions(words, opened, lookups, guards, disclosure)
+    questions = make_questions(settings, words, opened, lookups, guards, disclosure)
     await introduce(opened, duties)
     return Made(
         settings=settings,

@@ -96,15 +96,21 @@ def make_conversation(
 
 
 def make_questions(
-    words: Words, opened: OpenStore, lookups: LookupService, guards: Guards, disclosure: Disclosure
+    settings: Settings,
+    words: Words,
+    opened: OpenStore,
+    lookups: LookupService,
+    guards: Guards,
+    disclosure: Disclosure,
 ) -> Questions:
-    """What the web asks."""
+    """What the web asks; as much is kept of what was told as of what was read."""
     return Questions(
         lookups=lookups,
         guards=guards,
         clock=opened.clock,
         legacy=words.agencies.legacy_patterns(),
         disclosure=disclosure,
+        kept=settings.lookup.cache_entries,
     )
 
 
@@ -163,7 +169,8 @@ def web_routes(
     teller = Teller(words.catalogue, words.agencies)
     trusted = settings.web.trusted_proxies
     proofs = settings.disclosure.proof_key is not None
-    api = WebApi(asker=asker, teller=teller, clock=clock, trusted=trusted, proofs=proofs)
+    kept = settings.lookup.cache_entries
+    api = WebApi(asker=asker, teller=teller, clock=clock, trusted=trusted, proofs=proofs, kept=kept)
     page = LookUpPage(
         asker=asker, teller=teller, clock=clock, trusted=trusted, procedures=PROCEDURES_PATH, proofs=proofs
     )
