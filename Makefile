@@ -19,9 +19,9 @@ demo: $(VENV)/.runtime ## the whole gateway with a simulated SMSC; ONCE=1 prints
 install: $(VENV)/.installed ## everything for work on the gateway, and the command .venv/bin/tracuu
 
 TEST := $(BIN)/python -m pytest -m "not long"
-test: $(VENV)/.installed ## all tests, the quick ones on two processors; ARGS="-k name" for some
-	@$(if $(ARGS),$(TEST) $(ARGS),$(TEST) -n 2 --dist loadfile tests/unit tests/golden tests/contract)
-	@$(if $(ARGS),:,$(TEST) tests/integration tests/whole)
+test: $(VENV)/.installed ## all tests, those without servers on two processors; ARGS="-k name" for some
+	@$(if $(ARGS),$(TEST) $(ARGS),$(TEST) -n 2 tests/unit tests/golden)
+	@$(if $(ARGS),:,$(TEST) tests/contract tests/integration tests/whole)
 
 test-long: $(VENV)/.installed ## the full counts: kill -9 under load, garbage, strangers
 	@$(BIN)/python -m pytest -m long $(ARGS)

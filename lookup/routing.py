@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from domain.agencies import from_the_province_down
 from domain.codes import CodeFamily, DossierCode
 from domain.errors import SettingsError
 from lookup.limits import SourceLimits
 from lookup.ports import DossierSource
 
-OLD_ORDER = re.compile(r"\d{3}(?:\.\d{2,3})*\.[A-Z]\d{2}")  # 000.00.18.H51: the province comes last
 LONGEST_PATTERN = 200  # characters
 _Places = tuple[int, ...]  # of sources, in the order of declaration
 
@@ -99,7 +99,7 @@ class Router:
         return route
 
     def _declaring(self, code: DossierCode) -> _Places:
-        groups = _province_first(code.agency)
+        groups = from_the_province_down(code.agency)
         for length in range(len(groups), 0, -1):
             places = self._declared.get((code.family, ".".join(groups[:length])))
             if places is not None:
@@ -142,13 +142,13 @@ class Router:
 
 def _declared(sources: Sequence[RoutedSource]) -> Iterator[tuple[tuple[CodeFamily, str], _Places]]:
     """For each family and prefix the sources that declare it, those first that name the family."""
-    prefixes = {".".join(_province_first(prefix)) for each in sources for prefix in each.prefixes}
+    prefixes = {".".join(from_the_province_down(prefix)) for each in sources for prefix in each.prefixes}
     for family in CodeFamily:
         for prefix in prefixes:
             places = [
                 place
                 for place, each in enumerate(sources)
-                if each.takes(family) and prefix in (".".join(_province_first(own)) for own in each.prefixes)
+                if each.takes(family) and prefix in (".".join(from_the_province_down(own)) for own in each.prefixes)
             ]
             if places:
                 yield (family, prefix), tuple(sorted(places, key=lambda place: not sources[place].families))
@@ -177,14 +177,3 @@ def _faults(each: RoutedSource, names: Sequence[str]) -> Iterator[str]:
     for name in each.passes_to:
         if name == each.source.name or name not in names:
             yield f"{each.source.name}: its dossiers cannot pass to {name!r}: there is no other system of that name"
-
-
-def _province_first(agency: str) -> list[str]:
-    """The groups of an agency identifier in the order of decision 20/2020 (H51.18): the older order is turned round.
-
-    Good enough to choose a database; who answers for an old agency today is decided by the agency table alone.
-    """
-    groups = agency.split(".")
-    if OLD_ORDER.fullmatch(agency):
-        return [group for group in reversed(groups) if group.strip("0")]
-    return groups

@@ -6,7 +6,6 @@ It refuses to run as root, so root starts it as somebody else. What already runs
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -21,6 +20,7 @@ import pytest
 
 from demo.process import free_port
 from tests.debian import provide
+from tests.servers.runner import somebody
 
 START_WITHIN = 60.0  # seconds
 SUPERUSER = "root"
@@ -42,23 +42,14 @@ def binaries() -> tuple[str, str] | None:
     return (install, server) if install and server else None
 
 
-def somebody() -> dict[str, Any]:
-    """Arguments for `subprocess`: who runs the server when we are root."""
-    if os.geteuid() != 0:
-        return {}
-    names = {entry.pw_name: entry for entry in pwd.getpwall()}
-    entry = names.get("mysql") or names["nobody"]
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
 class Mariadb:
     """One server."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = free_port()
+        self.port = 0  # taken when it starts: a free port does not stay free while the data folder is made
         self._folder = folder
         self._install, self._server = provide("mariadb-server", binaries, "one-stop systems on MariaDB")
-        self._runner = somebody()
+        self._runner = somebody("mysql")
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str) -> str:
@@ -71,6 +62,7 @@ class Mariadb:
         data = f"--datadir={self._folder / 'data'}"
         make = [self._install, "--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"]
         subprocess.run(make, check=True, capture_output=True, cwd=self._folder, **self._runner)
+        self.port = free_port()
         files = [f"--socket={self._folder / 'socket'}", f"--pid-file={self._folder / 'pid'}"]
         command = [self._server, "--no-defaults", data, f"--port={self.port}", *files, *OPTIONS]
         with (self._folder / "log").open("wb") as log:

