@@ -8,7 +8,7 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python --quiet --disable-pip-version-che
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-long check format bench fuzz lock docs wheel clean
+.PHONY: help demo install test test-long check format bench burst drain fuzz lock docs widget wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,7 +21,7 @@ install: $(VENV)/.installed ## everything for work on the gateway, and the comma
 TEST := $(BIN)/python -m pytest -m "not long"
 test: $(VENV)/.installed ## all tests, those without servers on two processors; ARGS="-k name" for some
 	@$(if $(ARGS),$(TEST) $(ARGS),$(TEST) -n 2 tests/unit tests/golden)
-	@$(if $(ARGS),:,$(TEST) tests/contract tests/integration tests/whole)
+	@$(if $(ARGS),:,$(TEST) tests/contract tests/integration tests/whole tests/browser)
 
 test-long: $(VENV)/.installed ## the full counts: kill -9 under load, garbage, strangers
 	@$(BIN)/python -m pytest -m long $(ARGS)
@@ -37,24 +37,38 @@ format: $(VENV)/.installed ## let ruff lay the code out
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.installed ## replies a second on both stores; a fan-out and the claim loop on PostgreSQL; look-ups over HTTP
+bench: $(VENV)/.installed ## replies a second on both stores; a fan-out and the claim loop on PostgreSQL; look-ups over HTTP; Telegram; the widget
 	@$(BIN)/python -m bench $(ARGS)
 	@$(BIN)/python -m bench.postgres
 	@$(BIN)/python -m bench.web
+	@$(BIN)/python -m bench.telegram
+	@$(BIN)/python -m bench.widget
 
-fuzz: $(VENV)/.installed ## garbage at full counts: mutated PDUs and random texts
+burst: $(VENV)/.installed ## 500,000 notices wait, 30 s leave at 200 a second, on both stores, and people ask
+	@$(BIN)/python -m bench.burst $(ARGS)
+
+drain: $(VENV)/.installed ## 500,000 notices leave at 5,000 a second, on both stores, and people ask
+	@$(BIN)/python -m bench.burst --seconds 0 --rate 5000 --window 100 $(ARGS)
+
+fuzz: $(VENV)/.installed ## garbage at full counts: mutated PDUs and random texts; new examples for every property
 	@$(BIN)/python -m pytest -m long -k "garbage or mutated or random" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile=search tests/unit tests/contract $(ARGS)
 
 docs: $(VENV)/.installed ## print the pages of docs/ that come from the code
 	@$(BIN)/python -m gateway docs
+
+widget: $(VENV)/.installed ## build the widget for agencies' pages from channels/web/widget/src, and note its hashes
+	@$(BIN)/python -m tests.node channels/web/widget esbuild build.mjs
 
 wheel: $(VENV)/.installed ## build dist/*.whl
 	@$(BIN)/hatchling build --target wheel
 
 lock: $(VENV)/.installed ## pin what pyproject.toml asks for
 	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --output-file requirements.lock
-	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --extra sqlserver --extra oracle --group test --group check \
-	  --constraint requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --extra demo \
+	  --constraint requirements.lock --output-file requirements-demo.lock
+	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --extra demo --extra sqlserver --extra oracle --group test --group check \
+	  --constraint requirements-demo.lock --output-file requirements-dev.lock
 
 clean: ## remove what was made: the environment, caches, builds (not var/, which holds data)
 	@rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -68,9 +82,9 @@ $(BIN)/python:
 	@echo "making $(VENV)"
 	@$(PYTHON) -m venv --without-pip $(VENV) || { echo "venv is needed: apt-get install python3-venv" >&2; exit 1; }
 
-$(VENV)/.runtime: requirements.lock | $(BIN)/python
-	@echo "installing requirements.lock into $(VENV)"
-	@$(PIP) install --require-hashes --requirement requirements.lock
+$(VENV)/.runtime: requirements-demo.lock | $(BIN)/python
+	@echo "installing requirements-demo.lock into $(VENV)"
+	@$(PIP) install --require-hashes --requirement requirements-demo.lock
 	@touch $@
 
 # The project itself is linked in by hatchling from the lock, so nothing unpinned is fetched.

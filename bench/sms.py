@@ -16,6 +16,7 @@ from bench.stores import Place, StoreKind
 from demo import onestop
 from demo.generous import generous_guards
 from demo.process import GatewayProcess, free_port
+from domain.calendar import local_day
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = """
@@ -98,7 +99,7 @@ def resident_mb(pid: int) -> float:
 
 async def run_case(case: Case, directory: Path, place: Place) -> list[Run]:
     """Start everything but the store, run each window, stop everything."""
-    onestop.seed(directory, datetime.now(UTC).date())
+    onestop.seed(directory, local_day(datetime.now(UTC)))
     codes = onestop.bulk(directory, case.codes)
     texts = directory / "texts.txt"
     texts.write_text("\n".join(codes) + "\n", encoding="ascii")

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -25,24 +25,32 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.sms import cpu_seconds
-from bench.web_place import CODES, bare, code_of, gateway, pin, seed
+from bench.web_place import CODES, ORIGIN, bare, code_of, gateway, pin, seed
 from tests.debian import provide
 from tests.servers import postgres
+from tests.servers.redis import running_redis
 
 CONNECTIONS = 64
 AIMS = {"cached": 0.85, "uncached": 0.5}
+GIVEN_RATE = 500  # requests a second, for what an answer takes when nobody waits in a queue
 FRESH_S = {"cached": 36_000.0, "uncached": 0.001}
 PATH = "/api/v1/dossiers/"
 WARM_UP = 100  # pairs
 QUANTILES = (1, 10, 25, 50, 75, 90, 99)
 
-# Each request asks for another code at random; `all` asks for each once, in their order, as a warm-up.
+# Each request asks for another code at random; `all` asks for each once, in their order, as a warm-up. With a pause
+# each connection waits about so many milliseconds between two requests.
 SCRIPT = """
-local paths, place = {}, nil
+local paths, place, pause = {}, nil, 0
 function init(args)
-  for line in io.lines(args[1]) do paths[#paths + 1] = wrk.format("GET", args[2] .. line) end
+  wrk.headers["Origin"] = args[6] ~= "" and args[6] or nil
+  for line in io.lines(args[1]) do paths[#paths + 1] = wrk.format("GET", args[2] .. line .. args[5]) end
   math.randomseed(tonumber(args[3]))
   place = tonumber(args[4])
+  pause = tonumber(args[7])
+end
+function delay()
+  return pause == 0 and 0 or math.random(2 * pause)
 end
 function request()
   if place then place = place % #paths + 1 return paths[place] end
@@ -80,11 +88,16 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Who is loaded: a process, its port, and the path before the code."""
+    """Who is loaded: a process, its port, the path before the code and what follows it, and whose page asks.
+    `pause_ms`: between two requests of a connection, so that the rate is given and not the most there is.
+    """
 
     pid: int
     port: int
     path: str
+    query: str = ""
+    origin: str = ""
+    pause_ms: int = 0
 
 
 class Load:
@@ -100,7 +113,8 @@ class Load:
     async def run(self, served: Served, *, start: int | None = None) -> Slice:
         """Load one of them for a while: with codes at random, or with each from the one at `start` on."""
         options = ("-t1", f"-c{CONNECTIONS}", f"-d{self._seconds}s", "-s", str(self._script))
-        arguments = (str(self._codes), served.path, str(random.randrange(2**31)), str(start))
+        where = (str(self._codes), served.path, str(random.randrange(2**31)), str(start))
+        arguments = (*where, served.query, served.origin, str(served.pause_ms))
         process = await asyncio.create_subprocess_exec(
             self._wrk, *options, f"http://127.0.0.1:{served.port}", "--", *arguments, stdout=asyncio.subprocess.PIPE
         )
@@ -118,14 +132,20 @@ async def measure(url: str, folder: Path, rounds: int, seconds: int, pairs: int)
     await seed(url)
     load = Load(folder, seconds)
     async with AsyncExitStack() as stack:
-        bare_pid, bare_port = await stack.enter_async_context(bare())
+        redis = stack.enter_context(running_redis(folder))
+        bare_pid, bare_port = await stack.enter_async_context(bare(redis.url))
         places = {
             "bare": Served(bare_pid, bare_port, "/small/"),
             "bare, same answer": Served(bare_pid, bare_port, "/same/"),
+            "bare, a Redis GET": Served(bare_pid, bare_port, "/redis/"),
         }
         for name, fresh_s in FRESH_S.items():
-            process = await stack.enter_async_context(gateway(folder, url, name, fresh_s))
+            process, site = await stack.enter_async_context(gateway(folder, url, name, fresh_s))
             places[name] = Served(process.pid, process.public_port, PATH)
+            if name == "cached":
+                asked = replace(places[name], query=f"?site={site}&lang=vi", origin=ORIGIN)
+                places["widget"] = asked
+                places[f"widget at {GIVEN_RATE}/s"] = replace(asked, pause_ms=1000 * CONNECTIONS // GIVEN_RATE)
         pin([place.pid for place in places.values()], 0)
         await warm(load, places["cached"])
         done = [{name: await load.run(place) for name, place in places.items()} for _ in range(rounds)]

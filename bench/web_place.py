@@ -14,8 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from demo.process import GatewayProcess, free_port
+from gateway import bootstrap
+from gateway.configuration import load_settings
 
 CODES = 100_000
+ORIGIN = "https://agency.example.gov.vn"
 LAST_FOUR = "5678"  # of the telephone number on every dossier
 
 SEED = """
@@ -86,7 +89,8 @@ level = "warning"
 UNLIMITED = "[{ count = 1000000000, seconds = 60.0 }]"
 RAISED = (
     *("questions_per_address", "questions_per_block", "codes_per_address", "misses_per_address", "misses_per_block"),
-    *("misses_per_code", "misses_per_prefix"),
+    *("misses_per_code", "misses_per_prefix", "misses_before_work", "block_misses_before_work"),
+    *("site_misses_before_work", "site_questions_before_work"),
 )
 
 
@@ -107,30 +111,39 @@ async def seed(url: str, count: int = CODES) -> None:
         await engine.dispose()
 
 
+async def add_site(folder: Path, name: str) -> str:
+    """A key of a site whose origin is ORIGIN, in the store of that gateway before it starts."""
+    settings = load_settings(folder / f"{name}.toml")
+    await bootstrap.migrate(settings)
+    made = await bootstrap.add_site(settings, name="bench", agency="", origins=(ORIGIN,))
+    return made.site.key
+
+
 @asynccontextmanager
-async def gateway(folder: Path, url: str, name: str, fresh_s: float) -> AsyncIterator[GatewayProcess]:
-    """The whole process; guards are on, their figures raised."""
+async def gateway(folder: Path, url: str, name: str, fresh_s: float) -> AsyncIterator[tuple[GatewayProcess, str]]:
+    """The whole process, with the key of a site; guards are on, their figures raised."""
     (folder / "mapping.toml").write_text(MAPPING, encoding="utf-8")
     guards = "\n".join(f"{limit} = {UNLIMITED}" for limit in RAISED)
     config = folder / f"{name}.toml"
     config.write_text(
         CONFIG.format(folder=folder, url=url, name=name, fresh_s=fresh_s, guards=guards), encoding="utf-8"
     )
+    site = await add_site(folder, name)
     process = GatewayProcess(
         config=config, public_port=free_port(), operations_port=free_port(), log=folder / f"{name}.log"
     )
     await process.start()
     try:
-        yield process
+        yield process, site
     finally:
         await process.stop()
 
 
 @asynccontextmanager
-async def bare() -> AsyncIterator[tuple[int, int]]:
-    """A handler that does nothing, in a process of its own; its pid and port."""
+async def bare(redis: str) -> AsyncIterator[tuple[int, int]]:
+    """A handler that does nothing, and one that reads a key of this Redis, in a process of its own; its pid and port."""
     port = free_port()
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.bare", str(port))
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.bare", str(port), redis)
     try:
         await _listening(port)
         yield process.pid, port

@@ -85,7 +85,7 @@ class Channel(Protocol):
 
     @property
     def rate(self) -> float:
-        """Messages a second this account may send; the claim loop takes two seconds of it at a time."""
+        """Messages a second this account may send; by it the gateway knows how much to keep ready (gateway.sender)."""
         ...
 
     @property

@@ -11,14 +11,20 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from conversation.case import QUESTION_CHANGES, Case, Pending, Shape, ask, open_question, say, tell
+from conversation.case import Case, Pending, Shape, ask, say, tell
 from conversation.dossiers import DossierTalk
+from conversation.following import STOP_CHANGES, UNFOLLOW, FollowTalk, blocked, silently, stopped
 from conversation.guards import Admission, Dues, Guards, Wanted
-from conversation.judging import Judge
-from conversation.ports import Decision, FeedbackNote, LookUps, PendingQuestion, People, Person, Verdict
+from conversation.hearing import NOT_TEXT, beside_the_words, chosen
+from conversation.joining import JoinTalk, part, partings
+from conversation.judging import Judge, joined_numbers
+from conversation.manners import Manners
+from conversation.pictures import PictureTalk
+from conversation.ports import Decision, LookUps, PendingQuestion, People, Person, Pictures, Verdict
 from conversation.procedures import WISH, ProcedureTalk
 from domain import inquiry as wishes
 from domain.answers import DossierAnswer, Outcome
+from domain.buttons import After
 from domain.calendar import local_day
 from domain.codes import DossierCode, LegacyPattern, WhyNone, read_reference
 from domain.grammar import Grammar
@@ -28,36 +34,36 @@ from domain.replies import ReplyWriter, Voice
 from intake.ports import ProcedureCatalogue
 from lookup.disclosure import Disclosure, DisclosureRules
 
-__all__ = ["Conversation", "ConversationSettings", "Pending", "Shape"]
+__all__ = ["Conversation", "ConversationSettings", "Offers", "Pending", "Shape"]
 
 # Wishes that one text answers; those whose use case comes later are told what works today.
 FIXED_REPLIES: Mapping[type, str] = {
-    wishes.Help: "help",
     wishes.Example: "example",
-    wishes.Follow: "follow_not_yet",
-    wishes.Unfollow: "nothing_followed",
     wishes.ProcedureHelp: "procedure_how",
+    wishes.Overheard: "write_privately",
 }
 
-NOT_TEXT = "unsupported"
 NOT_READ = "refused"
+LOOKED_UP = (wishes.LookUp, wishes.Follow)  # whether a proof opens more, only the look-up says
 READ_AT_ONCE = 48  # characters: the longest code, and every word of command
-
-# What each kind of wish changes about a person; any message closes an open question.
-STOP_CHANGES = frozenset({"stopped_at", "pending"})
-LANGUAGE_CHANGES = frozenset({"language", "accents", "pending"})
-LATER_WISHES = {"follow": "follow_not_yet", "unfollow": "nothing_followed"}  # chosen by "1" or "2"
-LOOK_UP = "look_up"
-
-LANGUAGE_REPLIES: Mapping[bool | None, str] = {None: "language_chosen", True: "accents_on", False: "accents_off"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationSettings:
     language: str = "vi"
     codes_per_reply: int = 2
+    follows_per_person: int = 10
     question_open_for: timedelta = timedelta(minutes=10)
     thanks_within: timedelta = timedelta(hours=24)  # courtesy after an answer is silence; alone it is a first hello
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offers:
+    """What a conversation offers beside look-ups and followings; None: there is none, and nobody is told of it."""
+
+    procedures: ProcedureCatalogue | None = None
+    pictures: Pictures | None = None  # that are read as if their codes had been typed
+    joining: JoinTalk | None = None  # of a chat and a telephone number
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,9 @@ class _Heard:
     inquiry: Inquiry
     wanted: Wanted
     admission: Admission | None
+
+
+NO_OFFERS = Offers()
 
 
 class Conversation:
@@ -88,9 +97,10 @@ class Conversation:
         settings: ConversationSettings,
         legacy: Sequence[LegacyPattern] = (),
         disclosure: Disclosure | None = None,
-        procedures: ProcedureCatalogue | None = None,
+        offers: Offers = NO_OFFERS,
     ) -> None:
-        """`disclosure` None: the strict rules, and nobody can prove anything. `procedures` None: there are none."""
+        """`disclosure` None: the strict rules, and nobody can prove anything."""
+        procedures, pictures, joining = offers.procedures, offers.pictures, offers.joining
         self._people = people
         self._guards = guards
         self._writer = writer
@@ -102,18 +112,48 @@ class Conversation:
         self._dossiers = DossierTalk(lookups=lookups, guards=guards, judge=judge, writer=writer)
         self._catalogue = procedures
         self._procedures = ProcedureTalk(catalogue=procedures, writer=writer, open_for=settings.question_open_for)
+        self._following = FollowTalk(
+            people=people,
+            guards=guards,
+            dossiers=self._dossiers,
+            writer=writer,
+            most=settings.follows_per_person,
+            open_for=settings.question_open_for,
+        )
+        manners = Manners(
+            people=people,
+            writer=writer,
+            following=self._following,
+            thanks_within=settings.thanks_within,
+            after=After.WELCOME if joining is None else After.WELCOME_JOINING,
+        )
+        self._joining = joining
+        self._seeing = pictures is not None
         self._uses: dict[type, Callable[[Case, Any], Decision | Pending]] = {
             wishes.LookUp: self._dossiers.look_up,
             wishes.FindProcedure: self._procedures.find,
+            wishes.Follow: self._following.follow,
+            wishes.Unfollow: self._following.unfollow,
+            wishes.ListFollowed: self._following.listed,
             wishes.AskBack: self._ask_back,
             wishes.Choice: self._choose,
             wishes.StopAll: self._stop_all,
-            wishes.Resume: self._resume,
-            wishes.ChooseLanguage: self._choose_language,
-            wishes.Feedback: self._feedback,
-            wishes.Thanks: self._thanks,
+            wishes.Resume: lambda case, _: self._following.resume(case),
+            wishes.ChooseLanguage: manners.choose_language,
+            wishes.Feedback: manners.feedback,
+            wishes.JoinNumber: self._join,
+            wishes.PartNumber: lambda case, inquiry: part(self._writer, case, inquiry),
+            wishes.Help: manners.help,
+            wishes.Started: manners.started,
+            wishes.Blocked: lambda case, _: blocked(case),
+            wishes.Thanks: manners.thanks,
             wishes.Unreadable: self._unreadable,
         }
+        if joining is not None:
+            self._uses[wishes.JoinCode] = joining.code
+        if pictures is not None:
+            talk = PictureTalk(pictures=pictures, writer=writer, read=self._read, answer=self._as_typed)
+            self._uses[wishes.Picture] = talk.look_at
 
     async def begin(self, messages: Sequence[InboundMessage], shapes: Mapping[str, Shape]) -> list[Decision | Pending]:
         """One decision, or one pending, per message, in order. `shapes` is by account.
@@ -134,7 +174,7 @@ class Conversation:
         cached = await self._dossiers.at_once([each.wanted for each in heard], admissions)
         dues = Dues()
         decided = [
-            self._decide(each, self._case(each, admission, shapes, now, cached, dues))
+            self._decide(each.inquiry, self._case(each, admission, shapes, now, cached, dues))
             for each, admission in zip(heard, admissions, strict=True)
         ]
         await self._guards.settle(dues)
@@ -156,16 +196,20 @@ class Conversation:
         asker = message.sender
         if paid is not None and paid.verdict is not Verdict.ALLOWED:
             return _Heard(message, row, wishes.Unreadable(reason=NOT_READ), Wanted(asker), paid)
-        inquiry = _chosen(self._read(message, local_day(now)), row, now)
-        if isinstance(inquiry, wishes.LookUp):
-            codes = inquiry.codes[: self._settings.codes_per_reply]
-            return _Heard(message, row, inquiry, Wanted(asker, codes, inquiry.proof, paid), None)
-        return _Heard(message, row, inquiry, Wanted(asker), paid)
+        told = beside_the_words(message, row, now, seeing=self._seeing)
+        inquiry = chosen(self._read(message.text, local_day(now)), row, now) if told is None else told
+        wanted = self._wanted(asker, inquiry, row, paid)
+        return _Heard(message, row, inquiry, wanted, None if wanted.codes else paid)
 
-    def _read(self, message: InboundMessage, today: date) -> Inquiry:
-        if message.raw is not None and not message.text:
-            return wishes.Unreadable(reason=NOT_TEXT)  # a picture, a ring tone, a key
-        return read_inquiry(message.text, self._grammar, today=today, legacy=self._legacy)
+    def _wanted(self, asker: Address, inquiry: Inquiry, row: Person | None, paid: Admission | None) -> Wanted:
+        if not isinstance(inquiry, LOOKED_UP) or not inquiry.codes:
+            return Wanted(asker)
+        codes = inquiry.codes[: self._settings.codes_per_reply]
+        proof = inquiry.proof if isinstance(inquiry, wishes.LookUp) else None
+        return Wanted(asker, codes, proof, paid, joined_numbers(row))
+
+    def _read(self, text: str, today: date) -> Inquiry:
+        return read_inquiry(text, self._grammar, today=today, legacy=self._legacy)
 
     async def _admit(self, wanted: Sequence[Wanted]) -> list[Admission]:
         answerable = [self._guards.answerable(each.asker) for each in wanted]
@@ -183,11 +227,11 @@ class Conversation:
         dues: Dues,
     ) -> Case:
         message = heard.message
-        person = heard.row or Person(address=message.sender)
+        person, shape = heard.row or Person(address=message.sender), shapes[message.account]
         return Case(
             message=message,
             person=person,
-            voice=self._voice(person, shapes[message.account], now),
+            voice=self._voice(person, message.language, shape, now),
             now=now,
             wanted=heard.wanted,
             admission=admission,
@@ -195,39 +239,51 @@ class Conversation:
             capped=admission.capped and (heard.row is None or isinstance(heard.inquiry, wishes.Thanks)),
             cached=cached,
             dues=dues,
+            buttons=shape.capabilities.buttons,
         )
+
+    async def _as_typed(self, case: Case, inquiry: Inquiry) -> Decision | Pending:
+        """What is decided of words that came to light later, for an answer that is paid already."""
+        wanted = self._wanted(case.message.sender, inquiry, case.person, case.admission)
+        if not wanted.codes:
+            return self._decide(inquiry, case)
+        (admission,) = await self._guards.admit_messages([wanted])
+        cached, dues = await self._dossiers.at_once([wanted], [admission]), Dues()
+        decision = self._decide(inquiry, replace(case, wanted=wanted, admission=admission, cached=cached, dues=dues))
+        await self._guards.settle(dues)
+        return decision
 
     # ---- decide
 
-    def _decide(self, heard: _Heard, case: Case) -> Decision | Pending:
-        inquiry = heard.inquiry
-        if case.admission.verdict is not Verdict.ALLOWED or (case.capped and not isinstance(inquiry, wishes.LookUp)):
+    def _decide(self, inquiry: Inquiry, case: Case) -> Decision | Pending:
+        if case.admission.verdict is not Verdict.ALLOWED or (case.capped and not isinstance(inquiry, LOOKED_UP)):
             return self._refuse(case, inquiry)
         kind = type(inquiry)
         use = self._uses.get(kind)
         if use is not None:
             return use(case, inquiry)
-        return say(self._writer, case, kind_of(inquiry), FIXED_REPLIES[kind])
+        return say(self._writer, case, kind_of(inquiry), FIXED_REPLIES.get(kind, "not_yet"))
 
     def _refuse(self, case: Case, inquiry: Inquiry) -> Decision:
         """A wish to be left alone is honoured even when we may not say so. Silence costs nobody a reply, and a proof
         that was not looked at was no attempt.
         """
-        aloud = case.admission.verdict is Verdict.FIRST_REFUSAL and not case.capped
+        left = isinstance(inquiry, wishes.Blocked)  # nothing reaches them
+        aloud = case.admission.verdict is Verdict.FIRST_REFUSAL and not case.capped and not left
         case.dues.back += case.admission.attempt if aloud else (*case.admission.attempt, *case.admission.reply)
+        if left:
+            return replace(blocked(case), outcome=Outcome.REFUSED, muted=True)
+        stops = isinstance(inquiry, wishes.StopAll) and not _means_right(case)
         return Decision(
             inquiry=kind_of(inquiry),
             outcome=Outcome.REFUSED,
             text=self._writer.say("too_busy" if case.admission.busy else "budget_spent", case.voice) if aloud else None,
-            person=self._person_after(case, inquiry),
+            person=stopped(case) if stops else None,
             changes=STOP_CHANGES,
+            follows=silently(case.message, inquiry, stops=stops),
+            partings=partings(case, inquiry) if isinstance(inquiry, wishes.PartNumber) else (),
             muted=not aloud,
         )
-
-    def _person_after(self, case: Case, inquiry: Inquiry) -> Person | None:
-        if isinstance(inquiry, wishes.StopAll) and not _means_right(case):
-            return replace(case.person, stopped_at=case.now, pending=None)
-        return None
 
     # ---- a question asked back
 
@@ -240,7 +296,7 @@ class Conversation:
         return self._ask(case, question, inquiry.candidates)
 
     def _ask(self, case: Case, question: PendingQuestion, codes: Sequence[DossierCode]) -> Decision:
-        return ask(case, self._writer.ask_back(codes, case.voice), question)
+        return ask(case, self._writer.ask_back(codes, case.voice, ending=question.wish == UNFOLLOW), question)
 
     def _ask_again(self, case: Case, question: PendingQuestion) -> Decision:
         if question.wish == WISH:
@@ -249,16 +305,16 @@ class Conversation:
         return self._ask(case, question, codes)
 
     def _choose(self, case: Case, inquiry: wishes.Choice) -> Decision | Pending:
-        """A choice that is the look-up of a dossier has become one already."""
+        """A choice of a dossier has become what is wanted with it already."""
         question = case.question
         if question is None:
-            asked = case.person.pending is not None
+            asked = case.person.pending is not None and not case.awaits_code
             return say(self._writer, case, "choice", "choice_expired" if asked else "unreadable", Outcome.UNREADABLE)
         if question.wish == WISH:
             return self._procedures.choose(case, question, inquiry.number)
         if not 1 <= inquiry.number <= len(question.codes):
             return self._ask_again(case, question)
-        return say(self._writer, case, question.wish, LATER_WISHES.get(question.wish, "choice_expired"))
+        return say(self._writer, case, "choice", "choice_expired", Outcome.UNREADABLE)  # we know that wish no more
 
     # ---- what a person may choose
 
@@ -266,53 +322,16 @@ class Conversation:
         question = case.question
         if question is not None and _means_right(case):
             return self._ask_again(case, question)
-        person = replace(case.person, stopped_at=case.now, pending=None)
-        text = self._writer.say("stop_all", case.voice, as_of=case.now)
-        return Decision(inquiry="stop_all", text=text, person=person, changes=STOP_CHANGES)
+        return self._following.stop_all(case)
 
-    def _resume(self, case: Case, _: wishes.Resume) -> Decision:
-        person = replace(case.person, stopped_at=None, pending=None)
-        text = self._writer.say("resume", case.voice, as_of=case.now)
-        return Decision(inquiry="resume", text=text, person=person, changes=STOP_CHANGES)
+    # ---- beside the words
 
-    def _choose_language(self, case: Case, inquiry: wishes.ChooseLanguage) -> Decision:
-        if inquiry.language not in self._writer.languages:
-            return say(self._writer, case, "choose_language", "language_unavailable")
-        person = replace(case.person, language=inquiry.language, accents=inquiry.accents, pending=None)
-        accents = case.voice.accents if inquiry.accents is None else inquiry.accents
-        voice = replace(case.voice, language=inquiry.language, accents=accents)
-        text = self._writer.say(LANGUAGE_REPLIES[inquiry.accents], voice)
-        return Decision(inquiry="choose_language", text=text, person=person, changes=LANGUAGE_CHANGES)
-
-    def _feedback(self, case: Case, inquiry: wishes.Feedback) -> Decision | Pending:
-        if not inquiry.text:
-            return say(self._writer, case, "feedback", "feedback_empty")
-
-        async def finish() -> Decision:
-            number = await self._people.next_feedback_number()
-            text = self._writer.say("feedback_received", case.voice, number=str(number))
-            note = FeedbackNote(number=number, text=inquiry.text)
-            return Decision(inquiry="feedback", text=text, feedback=note, person=case.settled, changes=QUESTION_CHANGES)
-
-        async def give_up() -> Decision:
-            return say(self._writer, case, "feedback", "try_later")
-
-        return Pending(finish, give_up)
-
-    # ---- manners
-
-    def _thanks(self, case: Case, _: wishes.Thanks) -> Pending:
-        async def finish() -> Decision:
-            memory = await self._people.recall(case.message.sender)
-            answered = memory.last_answered_at
-            if answered is not None and case.now - answered < self._settings.thanks_within:
-                return Decision(inquiry="thanks")
-            return say(self._writer, case, "thanks", "help")
-
-        async def give_up() -> Decision:
-            return Decision(inquiry="thanks")
-
-        return Pending(finish, give_up)
+    def _join(self, case: Case, inquiry: wishes.JoinNumber) -> Decision | Pending:
+        if case.message.sender.scheme == "sms":
+            return say(self._writer, case, kind_of(inquiry), "link_sms_only")
+        if self._joining is None:
+            return say(self._writer, case, kind_of(inquiry), "not_yet")
+        return self._joining.number(case, inquiry)
 
     def _unreadable(self, case: Case, inquiry: wishes.Unreadable) -> Decision:
         if inquiry.reason == NOT_TEXT:
@@ -326,26 +345,17 @@ class Conversation:
         found = self._catalogue.search(case.message.text, today=local_day(case.now)) if self._catalogue else ()
         return len(found) == 1
 
-    def _voice(self, person: Person, shape: Shape, now: datetime) -> Voice:
+    def _voice(self, person: Person, hint: str, shape: Shape, now: datetime) -> Voice:
+        """As the person chose; `hint`: what their application speaks, for who chose nothing."""
         accents = shape.capabilities.accents if person.accents is None else person.accents
-        return Voice(language=person.language or self._settings.language, accents=accents, now=now, fits=shape.fits)
+        spoken = hint if hint in self._writer.languages else self._settings.language
+        return Voice(language=person.language or spoken, accents=accents, now=now, fits=shape.fits)
 
 
 def kind_of(inquiry: Inquiry) -> str:
     """The inquiry's name as the journal keeps it: LookUp -> look_up."""
     name = type(inquiry).__name__
     return name[0].lower() + "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name[1:])
-
-
-def _chosen(inquiry: Inquiry, person: Person | None, now: datetime) -> Inquiry:
-    """A choice among dossiers is the look-up of the chosen one, for the guards too; anything else stays what it is."""
-    question = open_question(person, now) if isinstance(inquiry, wishes.Choice) else None
-    if question is None or question.wish != LOOK_UP or not isinstance(inquiry, wishes.Choice):
-        return inquiry
-    if not 1 <= inquiry.number <= len(question.codes):
-        return inquiry
-    code = read_reference(question.codes[inquiry.number - 1])
-    return inquiry if code is None else wishes.LookUp(codes=(code,))
 
 
 def _means_right(case: Case) -> bool:

@@ -5,24 +5,28 @@ of the misses. What an earlier budget refuses is charged to no later one. A miss
 misses may go over by what was under way at that moment. A typed proof may not: it is charged beforehand, and given back
 when it was right.
 
+A question on the web does a proof of work first when, and only when, much was missed from where it comes. That is decided
+before anything is looked up, and refuses nobody: with the work done it is guarded like any other.
+
 Nobody is silenced by his neighbours: when the budget of a block is spent, each of its numbers is told so once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
 import structlog
 
-from conversation.charges import REMEMBERED, Charges, Rules, prefix_of
+from conversation.charges import REMEMBERED, SITE_MISSES, Charges, Rules, SiteCharges, prefix_of
 from conversation.ports import BudgetAsk, Budgets, Limit, Verdict
 from domain.codes import DossierCode
 from domain.message import Address
 from domain.proof import Proof
+from domain.questions import Left
 
 log = structlog.get_logger()
 
@@ -58,6 +62,10 @@ class GuardSettings:
     misses_per_block: tuple[Limit, ...] = (Limit(30, _HOUR),)
     misses_per_code: tuple[Limit, ...] = (Limit(10, _DAY),)  # wrong proofs for one dossier, whoever typed them
     misses_per_prefix: tuple[Limit, ...] = (Limit(100, _DAY),)
+    misses_before_work: tuple[Limit, ...] = (Limit(3, _HOUR),)  # of an address; then a proof of work comes first
+    block_misses_before_work: tuple[Limit, ...] = (Limit(10, _HOUR),)
+    site_misses_before_work: tuple[Limit, ...] = (Limit(100, _HOUR),)  # of all who ask by one site's key
+    site_questions_before_work: tuple[Limit, ...] = (Limit(600, 60.0),)
     own_numbers: frozenset[str] = frozenset()
 
 
@@ -66,8 +74,9 @@ class Admission(NamedTuple):
 
     `busy`: what refuses is the block's budget, nothing the asker did. `walked`: to be told only to who proves. `closed`:
     the misses of the block are spent, so that what is not found is refused. `locked`: too many wrong proofs were typed
-    for the first of the wanted codes. `capped`: this hour's replies are spent. `reply` is what the reply was charged to,
-    `attempt` the typed proof. A plain tuple, like BudgetAsk, since every question makes one.
+    for the first of the wanted codes. `capped`: this hour's replies are spent. `work`: a proof of work comes first; who
+    typed a proof is told without, if it is right, as where somebody walks. `reply` is what the reply was charged to, `attempt` the typed
+    proof. `left`: what the asker has left. A plain tuple, like BudgetAsk, since every question makes one.
     """
 
     verdict: Verdict
@@ -77,27 +86,42 @@ class Admission(NamedTuple):
     closed: bool = False
     locked: bool = False
     capped: bool = False
+    work: bool = False
     reply: tuple[BudgetAsk, ...] = ()
     attempt: tuple[BudgetAsk, ...] = ()
+    left: Left | None = None
 
 
 class Wanted(NamedTuple):
     """What somebody wants to know: of which dossiers, and the proof typed for the first of them.
 
-    `paid`: the answer was charged already, before the text was read. A plain tuple, like Admission.
+    `paid`: the answer was charged already, before the text was read. `joined`: telephone numbers that were proved to be
+    the asker's, besides the one that is written from. `site`: the key by which a page asked. `worked`: a proof of work
+    was done. A plain tuple, like Admission.
     """
 
     asker: Address
     codes: tuple[DossierCode, ...] = ()
     proof: Proof | None = None
     paid: Admission | None = None
+    joined: tuple[str, ...] = ()
+    site: str = ""
+    worked: bool = False
+
+
+class Miss(NamedTuple):
+    """Somebody asked for what nobody knows, or proved wrongly; by the key of a site, if by any."""
+
+    asker: Address
+    code: DossierCode
+    site: str = ""
 
 
 @dataclass(slots=True)
 class Dues:
     """What is to be counted, and what given back, once a batch is decided."""
 
-    misses: list[tuple[Address, DossierCode]] = field(default_factory=list)
+    misses: list[Miss] = field(default_factory=list)
     back: list[BudgetAsk] = field(default_factory=list)
 
 
@@ -109,11 +133,12 @@ class Guards:
     """Decides over batches. Nobody is exempt: who shall have more is given more by setting."""
 
     def __init__(self, budgets: Budgets, settings: GuardSettings, *, count: Callable[[str], None] = no_count) -> None:
-        """`count(event)` is told of alarms: prefix_walked, ceiling_reached."""
+        """`count(event)` is told of alarms: prefix_walked, site_walked, ceiling_reached."""
         self._budgets = budgets
         self._settings = settings
         self._count = count
         self._walks: dict[str, BudgetAsk] = {}  # by prefix
+        self._sites: dict[str, SiteCharges] = {}  # by key
         told = settings
         self._messages = Rules(
             purpose="reply",
@@ -132,6 +157,9 @@ class Guards:
             codes=told.codes_per_address,
             misses=told.misses_per_address,
             misses_per_block=told.misses_per_block,
+            misses_before_work=told.misses_before_work,
+            block_misses_before_work=told.block_misses_before_work,
+            tells=True,
         )
 
     def answerable(self, sender: Address) -> bool:
@@ -161,7 +189,7 @@ class Guards:
 
     async def settle(self, dues: Dues) -> None:
         """Count the misses and give back what was charged for nothing; no round trip when there is neither."""
-        misses = [ask for asker, code in dues.misses for ask in self._missed(asker, code)]
+        misses = [ask for miss in dues.misses for ask in self._missed(miss)]
         works: list[Awaitable[object]] = [self._spend(misses)] if misses else []
         if dues.back:
             works.append(self._budgets.refund(dues.back))
@@ -173,32 +201,38 @@ class Guards:
 
     async def _admit(self, rules: Rules, wanted: Sequence[Wanted]) -> list[Admission]:
         asks: list[BudgetAsk] = []
+        own: list[int] = []  # where those stand whose rest is told
         plans: list[tuple[Wanted, Charges, int]] = []  # with how many asks each has
         for each in wanted:
             charges, before = rules.of(each.asker), len(asks)
+            if each.paid is None and rules.tells:
+                own.append(before)
             self._plan(charges, each, asks)
             plans.append((each, charges, len(asks) - before))
-        verdicts = await self._spend(asks)
+        verdicts, told = await self._spend_and_tell(asks, own)
+        left = iter(told)
         if _all_allowed(verdicts):  # nearly always
             return [
-                Admission(Verdict.ALLOWED, each.codes, reply=charges.answer)
+                Admission(Verdict.ALLOWED, each.codes, reply=charges.answer, left=next(left, None))
                 if each.proof is None and each.paid is None
-                else self._read(each, charges, {})
+                else self._read(each, charges, {}, left)
                 for each, charges, _ in plans
             ]
         said = iter(zip(asks, verdicts, strict=True))
-        return [self._read(each, charges, dict(islice(said, size))) for each, charges, size in plans]
+        return [self._read(each, charges, dict(islice(said, size)), left) for each, charges, size in plans]
 
     def _plan(self, charges: Charges, wanted: Wanted, asks: list[BudgetAsk]) -> None:
-        """What is asked for one message: of its answer, and where it names codes, of the misses, each code, each
-        prefix, and of the typed proof.
+        """What is asked for one message: of its answer, and where it names codes, of the misses, of a proof of work, of
+        each code, each prefix, and of the typed proof.
         """
         codes = wanted.codes
         if not codes:
             asks += charges.answer
             return
         asks += charges.asked if wanted.paid is None else (charges.left_if_paid,)
-        for place, code in enumerate(codes, start=1):
+        work = self._suspicions(charges, wanted)
+        asks += work
+        for place, code in enumerate(codes, start=_first_place(wanted, work)):
             asks.append(charges.code(code, place))
         if charges.misses_of_block.limits:
             asks.append(charges.left_of_block)
@@ -206,6 +240,22 @@ class Guards:
             asks.extend(map(self._walk, codes))
         if wanted.proof is not None:
             asks.append(self._attempt(charges, wanted))
+
+    def _suspicions(self, charges: Charges, wanted: Wanted) -> tuple[BudgetAsk, ...]:
+        """Whether a proof of work comes first; of who brings one nothing is asked."""
+        if wanted.worked:
+            return ()
+        return charges.suspicions + self._site(wanted.site).suspicions if wanted.site else charges.suspicions
+
+    def _site(self, key: str) -> SiteCharges:
+        site = self._sites.get(key)
+        if site is None:
+            if len(self._sites) >= REMEMBERED:
+                self._sites.clear()
+            limits = self._settings
+            site = SiteCharges(key, limits.site_misses_before_work, limits.site_questions_before_work)
+            self._sites[key] = site
+        return site
 
     def _walk(self, code: DossierCode) -> BudgetAsk:
         """Whether anybody walks through codes like this one."""
@@ -225,22 +275,28 @@ class Guards:
         between = len(codes) * (2 if limits.misses_per_prefix else 1) + bool(charges.misses_of_block.limits)
         return BudgetAsk(f"miss-code::{codes[0].reference}", limits.misses_per_code, needs=between)
 
-    def _read(self, wanted: Wanted, charges: Charges, said: Mapping[BudgetAsk, Verdict]) -> Admission:
+    def _read(
+        self, wanted: Wanted, charges: Charges, said: Mapping[BudgetAsk, Verdict], rest: Iterator[Left | None]
+    ) -> Admission:
         """What the verdicts on a plan mean; the first budget that refuses has the word."""
         codes, paid = wanted.codes, wanted.paid
         attempt = self._attempt(charges, wanted) if codes and wanted.proof is not None else None
         refused = {ask: verdict for ask, verdict in said.items() if verdict is not Verdict.ALLOWED}
         left = charges.left if paid is None else charges.left_if_paid
         first = next((ask for ask in (charges.own, charges.block, left) if ask in refused), None)
-        of_codes = {code: refused.get(charges.code(code, place)) for place, code in enumerate(codes, start=1)}
+        suspicions = self._suspicions(charges, wanted) if codes else ()
+        places = enumerate(codes, start=_first_place(wanted, suspicions))
+        of_codes = {code: refused.get(charges.code(code, place)) for place, code in places}
         admitted = tuple(code for code, verdict in of_codes.items() if verdict is None)
         verdict = Verdict.ALLOWED if first is None else refused[first]
+        work = first is None and any(ask in refused for ask in suspicions)
         if first is None and codes and not admitted:
             verdict = min(each for each in of_codes.values() if each is not None)  # aloud if any is the first
         return Admission(
             verdict=verdict,
             codes=admitted,
-            walked=frozenset(code for code in codes if self._walk(code) in refused),
+            walked=frozenset(code for code in codes if work or self._walk(code) in refused),
+            work=work,
             busy=first is charges.block,
             closed=charges.left_of_block in refused,
             locked=attempt in refused,
@@ -249,6 +305,7 @@ class Guards:
             else paid.capped,
             reply=tuple(ask for ask in charges.answer if ask not in refused) if paid is None else paid.reply,
             attempt=(attempt,) if attempt is not None and attempt not in refused else (),
+            left=next(rest, None) if paid is None else paid.left,
         )
 
     async def _announce(self, wanted: Sequence[Wanted], admissions: list[Admission]) -> list[Admission]:
@@ -266,10 +323,13 @@ class Guards:
             admissions[place] = _announced(admissions[place], ceiling, first, capped)
         return admissions
 
-    def _missed(self, asker: Address, code: DossierCode) -> list[BudgetAsk]:
+    def _missed(self, miss: Miss) -> list[BudgetAsk]:
         """What a miss is counted in. Of a prefix only so many of one asker's count."""
+        asker, code, site = miss
         charges = (self._questions if asker.scheme == "web" else self._messages).of(asker)
-        asks = [charges.misses]
+        asks = [charges.misses, *charges.suspected]
+        if site:
+            asks += self._site(site).suspected
         if charges.misses_of_block.limits:
             asks.append(charges.misses_of_block)
         if self._settings.misses_per_prefix:
@@ -280,12 +340,18 @@ class Guards:
         return asks
 
     async def _spend(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
-        verdicts = await self._budgets.spend(asks)
+        verdicts, _ = await self._spend_and_tell(asks, ())
+        return verdicts
+
+    async def _spend_and_tell(
+        self, asks: Sequence[BudgetAsk], told: Sequence[int]
+    ) -> tuple[Sequence[Verdict], Sequence[Left | None]]:
+        verdicts, left = await self._budgets.spend_and_tell(asks, told)
         if not _all_allowed(verdicts):
             for ask, verdict in zip(asks, verdicts, strict=True):
                 if verdict is Verdict.FIRST_REFUSAL:
                     self._watch(ask)
-        return verdicts
+        return verdicts, left
 
     def _watch(self, ask: BudgetAsk) -> None:
         """Some budgets raise an alarm when they end: once, since only the first refusal is one."""
@@ -293,6 +359,9 @@ class Guards:
         if purpose == _MISSED_PREFIX:
             log.warning("guard.prefix_walked", prefix=about.removeprefix(":"))
             self._count("prefix_walked")
+        elif purpose == SITE_MISSES:
+            log.warning("guard.site_walked", site=about.removeprefix("site:"))
+            self._count("site_walked")
         elif purpose == _CEILING:
             log.warning("guard.ceiling_reached")
             self._count("ceiling_reached")
@@ -300,6 +369,13 @@ class Guards:
 
 def _all_allowed(verdicts: Sequence[Verdict]) -> bool:
     return verdicts.count(Verdict.ALLOWED) == len(verdicts)
+
+
+def _first_place(wanted: Wanted, work: Sequence[BudgetAsk]) -> int:
+    """How far before the first code the ask stands that it needs: the last about a proof of work, which passes on what
+    it needs itself; of who typed a proof the misses.
+    """
+    return 1 if wanted.proof is None else 1 + len(work)
 
 
 def _refused_by_own(admission: Admission) -> bool:

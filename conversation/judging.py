@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conversation.guards import Admission, Dues, Wanted
+from conversation.guards import Admission, Dues, Miss, Wanted
+from conversation.ports import Person
 from domain.answers import DossierAnswer, Outcome
 from domain.codes import DossierCode
 from domain.message import Address
@@ -41,12 +42,13 @@ class Judge:
         judged = self._disclosure.judge(
             answer,
             number=_number_of(wanted.asker),
+            joined=wanted.joined,
             proof=proof,
             walked=code in admission.walked,
             locked=admission.locked and code == wanted.codes[0],
         )
         if judged.missed:
-            dues.misses.append((wanted.asker, code))
+            dues.misses.append(Miss(wanted.asker, code, wanted.site))
         elif proof is not None and judged.answer.outcome is not Outcome.REFUSED:
             dues.back += admission.attempt  # right, or nothing to compare it with: no guess
         return judged
@@ -60,3 +62,8 @@ def _proof_of(code: DossierCode, wanted: Wanted) -> Proof | None:
 def _number_of(asker: Address) -> str:
     """The number an answer goes to: who reads it there shows possession of it. The web proves no number."""
     return asker.value if asker.scheme == "sms" else ""
+
+
+def joined_numbers(person: Person | None) -> tuple[str, ...]:
+    """Telephone numbers that were proved to be this person's, besides the address that is written from."""
+    return tuple(address.value for address in person.linked if address.scheme == "sms") if person is not None else ()

@@ -10,12 +10,15 @@ from typing import NamedTuple, Protocol
 
 from domain.answers import DossierAnswer, Outcome
 from domain.codes import DossierCode
-from domain.message import Address, DeliveryReport, InboundMessage, OutboundMessage, SendResult
+from domain.message import Address, Button, DeliveryReport, InboundMessage, OutboundMessage, SendResult
+from domain.questions import Left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingQuestion:
-    """What we asked back: the person's next "1" or "2" chooses among `codes` until `expires_at`."""
+    """What we asked back: the person's next "1" or "2" chooses among `codes` until `expires_at`. No codes: the digits that
+    were sent to another address of theirs are waited for.
+    """
 
     codes: tuple[str, ...]
     wish: str
@@ -24,13 +27,18 @@ class PendingQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What somebody chose; nobody has a row before they chose something. None: the channel's default."""
+    """What somebody chose; nobody has a row before they chose something. None: the channel's default. `linked` are their
+    other addresses, proved to be theirs, in the order they are tried when this one is closed. `blocked`: what stopped them
+    is that they blocked us, nothing they said, so that coming back resumes it; read only, never written.
+    """
 
     address: Address
     language: str | None = None
     accents: bool | None = None
     stopped_at: datetime | None = None
     pending: PendingQuestion | None = None
+    linked: tuple[Address, ...] = ()
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +57,10 @@ class People(Protocol):
         ...
 
     async def recall(self, address: Address) -> Recollection: ...
+
+    async def following(self, address: Address, limit: int) -> Sequence[Following]:
+        """What somebody follows, the latest first."""
+        ...
 
     async def next_feedback_number(self) -> int:
         """A number for one feedback, never given twice; gaps are allowed."""
@@ -99,6 +111,14 @@ class Budgets(Protocol):
         """
         ...
 
+    async def spend_and_tell(
+        self, asks: Sequence[BudgetAsk], told: Sequence[int]
+    ) -> tuple[Sequence[Verdict], Sequence[Left | None]]:
+        """The same, in the same one round trip, and what the asks at these places have left once all of them are
+        spent: in the window that is nearest its end, of two the longer. None for an ask without limits.
+        """
+        ...
+
     async def refund(self, asks: Sequence[BudgetAsk]) -> None:
         """Give back one unit each, spent on something that did not happen. What was asked with a member or without
         units gives nothing back: it may have cost nothing.
@@ -115,6 +135,65 @@ class FeedbackNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """A dossier somebody follows, and since when."""
+
+    code: DossierCode
+    since: datetime
+
+
+class FollowWish(enum.StrEnum):
+    """What a message changes about followings; the words of consent are kept with it."""
+
+    FOLLOW = "follow"
+    UNFOLLOW = "unfollow"
+    STOP_ALL = "stop_all"
+    RESUME = "resume"
+    BLOCKED = "blocked"  # done to the channel, not said: their next address may still be used
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowChange:
+    """One change, and the consent or its withdrawal as it is kept: who (the exchange's sender), when, by what words.
+
+    FOLLOW: `code` in `source`; `known` is domain.notices.Known.text of what the person was shown, `proved` whether they
+    may know what a proof opens. UNFOLLOW: `code`. STOP_ALL, RESUME and BLOCKED: neither (the person's `stopped_at` says
+    it; this keeps the words). Of BLOCKED the person's `stopped_at` is when the message was received, by which the store
+    tells it from a wish to be told nothing.
+    """
+
+    wish: FollowWish
+    words: str
+    code: DossierCode | None = None
+    source: str = ""
+    known: str = ""
+    proved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Another address of whoever wrote, proved to be theirs: by a code that was sent there and came back, or by the chat
+    that vouches for it. `channel`, `account` and `sender` are ours, by which it is reached; `words` are kept as consent.
+    """
+
+    address: Address
+    channel: str
+    account: str
+    sender: Address
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parting:
+    """`address` is not theirs any more. None: nothing is joined with whoever wrote, in whichever direction; so whoever holds
+    a number now ends what others joined to it.
+    """
+
+    words: str
+    address: Address | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What is to be done about one message. `text` None: silence, by rule."""
 
@@ -126,6 +205,10 @@ class Decision:
     # What of `person` this message changed; the rest may be older than what is stored and is left alone. None: all of it.
     changes: frozenset[str] | None = None
     feedback: FeedbackNote | None = None
+    follows: Sequence[FollowChange] = ()
+    links: Sequence[Link] = ()
+    partings: Sequence[Parting] = ()
+    buttons: tuple[tuple[Button, ...], ...] = ()  # below the text, where the channel has any
     muted: bool = False  # a guard kept us silent
 
 
@@ -198,6 +281,43 @@ class PriorArrival:
     session_ended_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRequest:
+    """Somebody (`asker`) says that `link.address` is theirs too: a code is sent there, and must come back from here."""
+
+    asker: Address
+    link: Link
+    pin_seal: str
+    message: OutboundMessage
+    expires_at: datetime
+
+
+class Links(Protocol):
+    """Addresses joined by a code sent to the other one."""
+
+    async def ask(self, request: LinkRequest) -> None:
+        """Keep it in the place of an earlier one of the same asker, with the message that carries the code."""
+        ...
+
+    async def redeem(self, asker: Address, pin_seal: str, *, tries: int) -> tuple[PinResult, Link | None]:
+        """FOLLOWING stands for joined: the link is given, the request used up; what it joins is written with the
+        decision that carries it. A wrong code counts; after `tries` of them the request is spent.
+        """
+        ...
+
+
+class Pictures(Protocol):
+    """What stands in a picture somebody sent."""
+
+    async def texts(self, message: InboundMessage) -> Sequence[str]:
+        """The texts of the codes (QR, barcodes) in it, most likely first; none where there is none.
+
+        Raises:
+            PictureUnavailable: it could not be fetched, or is too large; nobody knows what is in it.
+        """
+        ...
+
+
 class LookUps(Protocol):
     """Where is my dossier? What the conversation asks of lookup.service."""
 
@@ -242,6 +362,43 @@ class Journal(Protocol):
 
     async def take_open(self, limit: int) -> Sequence[InboundMessage]:
         """Open messages whose owner is gone, now ours, oldest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinRequest:
+    """Somebody on the web wants a number to follow a dossier: the number is to be proved by a code sent to it.
+
+    `token` names the request to the browser; `pin_seal` is all that is kept of the code. `message` carries the code.
+    """
+
+    token: str
+    address: Address
+    change: FollowChange
+    pin_seal: str
+    message: OutboundMessage
+    expires_at: datetime
+
+
+class PinResult(enum.StrEnum):
+    """What became of a code that was typed."""
+
+    FOLLOWING = "following"
+    WRONG = "wrong"
+    SPENT = "spent"  # expired, used, tried too often, or never there: to be asked for anew
+
+
+class Pins(Protocol):
+    """Numbers proved by a code sent back. Written in the same tables as a following by text."""
+
+    async def ask(self, request: PinRequest) -> None:
+        """Keep it, with the message that carries the code, in one transaction."""
+        ...
+
+    async def redeem(self, token: str, pin_seal: str, *, tries: int) -> PinResult:
+        """FOLLOWING: the following and its consent are written, and the request is used up. A wrong code counts; after
+        `tries` of them the request is spent.
+        """
         ...
 
 

@@ -4,7 +4,7 @@ nothing of it is kept (design: An HTTP GET is a question).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 
 from conversation.asked_again import KEPT, AskedAgain
@@ -15,13 +15,14 @@ from domain.answers import DossierAnswer, Outcome
 from domain.calendar import local_day
 from domain.codes import CodeReading, DossierCode, LegacyPattern, WhyNone, parse_canonical, read_codes
 from domain.message import Address
-from domain.questions import Question, QuestionAnswer
+from domain.questions import Answer, Asked, Question, QuestionAnswer
 from lookup.disclosure import Disclosure, DisclosureRules, Tier
 
 LONGEST = 200  # characters of a question: a code with some words around it. It is not cut, which might cut a code
 PROOF_NEEDED = "proof_needed"
+WORK_NEEDED = "work_needed"
 REFUSED = QuestionAnswer(outcome=Outcome.REFUSED)
-Answer = QuestionAnswer | Awaitable[QuestionAnswer]
+WORK_FIRST = QuestionAnswer(outcome=Outcome.REFUSED, reason=WORK_NEEDED)
 
 
 class Questions:
@@ -45,17 +46,14 @@ class Questions:
         self._judge = Judge(disclosure or Disclosure(DisclosureRules(), None))
         self._again = AskedAgain(kept)
 
-    async def ask(self, questions: Sequence[Question]) -> list[Answer]:
+    async def ask(self, questions: Sequence[Question]) -> list[Asked[Answer]]:
         """One answer each, in order; what must be read from a one-stop system is still to be awaited, each by itself,
-        so that a system that hangs holds up nobody else's answer.
+        so that a system that hangs holds up nobody else's answer. With it what its asker's address has left.
         """
         today = local_day(self._clock())
         exact = [self._exact(question.text.strip(), today) for question in questions]
         if () not in exact:
-            wanted = [
-                Wanted(question.asker, codes, question.proof) for question, codes in zip(questions, exact, strict=True)
-            ]
-            return await self._look_up(wanted)
+            return await self._look_up(list(map(_wanted, questions, exact)))
         read = await self._read(questions, exact, today)
         wanted = [each for each in read if isinstance(each, Wanted)]
         answers = iter(await self._look_up(wanted) if wanted else ())
@@ -75,31 +73,34 @@ class Questions:
 
     async def _read(
         self, questions: Sequence[Question], exact: Sequence[tuple[DossierCode, ...]], today: date
-    ) -> list[Wanted | QuestionAnswer]:
+    ) -> list[Wanted | Asked[Answer]]:
         """What is no exact code costs time to read, so that its answer is charged first: who is refused is not read."""
         unread = [question.asker for question, codes in zip(questions, exact, strict=True) if not codes]
         paid = iter(await self._guards.admit_questions([Wanted(asker) for asker in unread]))
         return [
-            Wanted(question.asker, codes, question.proof) if codes else self._carefully(question, next(paid), today)
+            _wanted(question, codes) if codes else self._carefully(question, next(paid), today)
             for question, codes in zip(questions, exact, strict=True)
         ]
 
-    def _carefully(self, question: Question, paid: Admission, today: date) -> Wanted | QuestionAnswer:
+    def _carefully(self, question: Question, paid: Admission, today: date) -> Wanted | Asked[Answer]:
         if paid.verdict is not Verdict.ALLOWED:
-            return REFUSED
+            return Asked(REFUSED, paid.left)
         if len(question.text) > LONGEST:
-            return QuestionAnswer(outcome=Outcome.UNREADABLE, reason=str(WhyNone.NO_CODE))
+            return Asked(QuestionAnswer(outcome=Outcome.UNREADABLE, reason=str(WhyNone.NO_CODE)), paid.left)
         reading = read_codes(question.text, today=today, legacy=self._legacy)
         if not reading.codes:
-            return _unreadable(reading)
-        return Wanted(question.asker, reading.codes[:1], question.proof, paid)
+            return Asked(_unreadable(reading), paid.left)
+        return _wanted(question, reading.codes[:1], paid)
 
-    async def _look_up(self, wanted: Sequence[Wanted]) -> list[Answer]:
+    async def _look_up(self, wanted: Sequence[Wanted]) -> list[Asked[Answer]]:
         admissions = await self._guards.admit_questions(wanted)
         codes = [code for leave in admissions for code in leave.codes]
         cached = await self._lookups.cached(codes, proving=self._proving(wanted, admissions)) if codes else {}
         dues = Dues()
-        answers = [self._answer(each, leave, cached, dues) for each, leave in zip(wanted, admissions, strict=True)]
+        answers = [
+            Asked(self._answer(each, leave, cached, dues), leave.left)
+            for each, leave in zip(wanted, admissions, strict=True)
+        ]
         await self._settle(dues)
         return answers
 
@@ -113,7 +114,7 @@ class Questions:
     ) -> Answer:
         if admission.verdict is not Verdict.ALLOWED:
             dues.back += admission.attempt  # a proof that was not looked at
-            return REFUSED
+            return WORK_FIRST if admission.work and wanted.proof is None else REFUSED
         answer = cached.get(admission.codes[0])
         return self._find(wanted, admission) if answer is None else self._told(wanted, admission, answer, dues)
 
@@ -148,8 +149,24 @@ class Questions:
 
 
 def _why_refused(admission: Admission) -> str:
-    """A code that is walked through is told to who proves; one whose proofs were guessed at takes none any more."""
-    return "" if admission.locked else PROOF_NEEDED
+    """A code that is walked through is told to who proves; one whose proofs were guessed at takes none any more. Where
+    work comes first, only a right proof does without: a wrong one, one that cannot be compared and a code that nobody
+    knows are told alike.
+    """
+    if admission.locked:
+        return ""
+    return WORK_NEEDED if admission.work else PROOF_NEEDED
+
+
+def _wanted(question: Question, codes: tuple[DossierCode, ...], paid: Admission | None = None) -> Wanted:
+    return Wanted(
+        asker=question.asker,
+        codes=codes,
+        proof=question.proof,
+        paid=paid,
+        site=question.site,
+        worked=question.worked,
+    )
 
 
 def _unreadable(reading: CodeReading) -> QuestionAnswer:

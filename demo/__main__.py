@@ -1,7 +1,8 @@
-"""`make demo`: the whole gateway at one address, with a simulated SMSC, two demo one-stop systems and a telephone.
+"""`make demo`: the whole gateway at one address, with a simulated SMSC, an emulated Telegram, two demo one-stop systems,
+a telephone, a chat and a sample agency's site.
 
 It seeds the databases, starts the gateway as an operator would (`tracuu serve`), prints a transcript of real exchanges
-over SMPP and HTTP, and keeps serving. With --once it ends there, with 0 if every exchange brought what it should.
+over SMPP, HTTP and the Bot API, and keeps serving. With --once it ends there, with 0 if every exchange brought what it should.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,14 +23,21 @@ from rich.console import Console
 from rich.markup import escape
 
 from demo import onestop
+from demo.agency_serving import AgencyServer
+from demo.bot_api import BotApi, serving
+from demo.chat import Chats
+from demo.chat_pages import ChatPages
+from demo.chat_transcript import CHAT_LINES, play_chat
 from demo.desk import OnestopDesk
 from demo.handsets import Handsets
+from demo.officers import OFFICERS, add_officers
 from demo.pages import DemoPages, Link, demo_app
 from demo.process import GatewayFailed, GatewayProcess, free_port
+from demo.receipts import photographs
 from demo.smsc_options import SmscOptions
 from demo.smsc_server import Smsc
 from demo.smsc_tickets import MoTicket
-from demo.transcript import CODE, PAGES, TEXTS, Line, play_page, play_text
+from demo.transcript import CODE, FOLLOW, PAGES, TEXTS, Line, play_page, play_site, play_step, play_text
 from domain.calendar import local_day
 from domain.catalogue import Catalogue
 from domain.errors import GatewayError
@@ -42,7 +50,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "config" / "demo.toml"
 DATA = ROOT / "var" / "demo"
 SHORT_CODE = "8100"
-SMSC_PORT, PAGES_PORT, PUBLIC_PORT, OPERATIONS_PORT = 2775, 8083, 8080, 8082
+SMSC_PORT, PAGES_PORT, BOT_API_PORT, AGENCY_PORT = 2775, 8083, 8084, 8085
+PUBLIC_PORT, STAFF_PORT, OPERATIONS_PORT = 8080, 8081, 8082
 STORE_FILES = "tracuu.sqlite3*"
 
 
@@ -53,10 +62,12 @@ class Demo:
     smsc: Smsc
     gateway: GatewayProcess
     pages: HttpListener
-
-    @property
-    def links(self) -> Sequence[Link]:
-        return links(self.gateway, f"http://127.0.0.1:{self.pages.bound_port}", self.smsc.port)
+    handsets: Handsets
+    chats: Chats
+    photographs: Mapping[str, bytes]
+    desk: OnestopDesk
+    agency: AgencyServer
+    links: Sequence[Link]
 
 
 @click.command()
@@ -75,10 +86,13 @@ def main(*, once: bool) -> None:
 async def show(console: Console, *, once: bool) -> int:
     """Start, print, serve; returns how many exchanges failed."""
     prepare()
-    console.print("[bold]Tra cứu Gateway[/]: starting the gateway, a simulated SMSC and two demo one-stop systems ...")
+    console.print(
+        "[bold]Tra cứu Gateway[/]: starting the gateway, a simulated SMSC, an emulated Telegram, two demo one-stop systems ..."
+    )
     async with running() as demo:
         console.print(await what_runs(demo.gateway))
         failed = await print_transcript(console, demo)
+        print_officers(console, demo.gateway)
         if not once:
             print_addresses(console, demo)
             await until_stopped(demo.gateway)
@@ -95,37 +109,67 @@ def prepare() -> None:
 
 @asynccontextmanager
 async def running() -> AsyncIterator[Demo]:
-    """The simulator, the gateway and the demo's pages."""
+    """The simulators, the gateway and the demo's pages."""
     options = SmscOptions(system_id="tracuu", password="demo", redeliver_after=5.0)  # noqa: S106 (a simulator's account)
     handsets = Handsets(lambda number, text: send(smsc, number, text))
     smsc = Smsc(options, port=free_port(SMSC_PORT), on_reply=handsets.replied)
-    async with smsc:
+    chats = Chats()
+    api = BotApi(chats.on_call)
+    chats.open(api)
+    async with smsc, serving(api, free_port(BOT_API_PORT)):
         gateway = GatewayProcess(
             config=CONFIG,
             public_port=free_port(PUBLIC_PORT),
             operations_port=free_port(OPERATIONS_PORT),
-            settings={"TRACUU_SMS__DEMO__PORT": str(smsc.port)},
+            staff_port=free_port(STAFF_PORT),
+            settings=settings(smsc, api),
         )
+        agency = AgencyServer(settings=load_settings(CONFIG), port=free_port(AGENCY_PORT), gateway=gateway.public)
         try:
+            await agency.register()
+            await add_officers(agency.settings)
             await gateway.start()
             await smsc.bound()
-            address = f"http://127.0.0.1:{free_port(PAGES_PORT)}"
-            catalogue: Catalogue = read_words(load_settings(CONFIG)).catalogue
-            pages = DemoPages(
-                handsets=handsets,
-                desk=OnestopDesk(DATA),
-                catalogue=catalogue,
-                short_code=SHORT_CODE,
-                links=links(gateway, address, smsc.port),
-            )
-            listener = HttpListener("demo", demo_app(pages, handsets), "127.0.0.1", int(address.rpartition(":")[2]))
-            await listener.start()
-            try:
-                yield Demo(smsc, gateway, listener)
-            finally:
-                await listener.close()
+            async with agency.serving(), serving_pages(gateway, smsc, handsets, chats, agency) as demo:
+                yield demo
         finally:
             await gateway.stop()
+
+
+def settings(smsc: Smsc, api: BotApi) -> Mapping[str, str]:
+    """Where the gateway finds the simulators."""
+    return {
+        "TRACUU_SMS__DEMO__PORT": str(smsc.port),
+        "TRACUU_TELEGRAM__CHAT__BASE_URL": api.base_url,
+        "TRACUU_TELEGRAM__CHAT__BASE_FILE_URL": api.base_file_url,
+    }
+
+
+@asynccontextmanager
+async def serving_pages(
+    gateway: GatewayProcess, smsc: Smsc, handsets: Handsets, chats: Chats, agency: AgencyServer
+) -> AsyncIterator[Demo]:
+    """The demo's own listener."""
+    port = free_port(PAGES_PORT)
+    catalogue: Catalogue = read_words(load_settings(CONFIG)).catalogue
+    desk = OnestopDesk(DATA)
+    photos = await asyncio.to_thread(photographs)
+    address = f"http://127.0.0.1:{port}"
+    shown = links(gateway, address, smsc.port, agency)
+    pages = DemoPages(
+        handsets=handsets,
+        desk=desk,
+        catalogue=catalogue,
+        short_code=SHORT_CODE,
+        links=[link for link in shown if not link.url.startswith(address)],  # the index has its own to those
+        chat=ChatPages(chats, photos),
+    )
+    listener = HttpListener("demo", demo_app(pages), "127.0.0.1", port)
+    await listener.start()
+    try:
+        yield Demo(smsc, gateway, listener, handsets, chats, photos, desk, agency, shown)
+    finally:
+        await listener.close()
 
 
 async def send(smsc: Smsc, number: str, text: str) -> MoTicket:
@@ -133,12 +177,16 @@ async def send(smsc: Smsc, number: str, text: str) -> MoTicket:
     return await smsc.send_mo(number, SHORT_CODE, text)
 
 
-def links(gateway: GatewayProcess, pages: str, smsc_port: int) -> Sequence[Link]:
+def links(gateway: GatewayProcess, pages: str, smsc_port: int, agency: AgencyServer) -> Sequence[Link]:
     """Where to look."""
     return (
         Link(url=f"{pages}/handset", vi="Điện thoại và bàn một cửa", en="a telephone, and the desk beside it"),
+        Link(url=f"{pages}/chat", vi="Trò chuyện: nút bấm và ảnh mã QR", en="a chat, with buttons and photographs"),
         Link(url=f"{gateway.public}/tra-cuu", vi="Trang tra cứu", en="the public look-up page"),
+        Link(url=f"{agency.origin}/", vi="Trang mẫu của một cơ quan", en="a sample agency's site with the widget"),
+        Link(url=f"{gateway.public}/integrate?site={agency.key}", vi="Đặt lên trang", en="what its webmaster pasted"),
         Link(url=f"{gateway.public}/api/v1/dossiers/{CODE}", vi="API", en="the same as JSON"),
+        Link(url=f"{gateway.staff}/", vi="Bảng điều hành của cán bộ", en="the officers' console"),
         Link(url=f"{gateway.operations}/readyz", vi="Tình trạng", en="does every dependency answer?"),
         Link(url=f"{gateway.operations}/metrics", vi="Số đo", en="figures for Prometheus"),
         Link(url=f"smpp://127.0.0.1:{smsc_port}", vi="Tổng đài giả lập", en="the simulated SMSC"),
@@ -156,12 +204,18 @@ async def what_runs(gateway: GatewayProcess) -> str:
 async def print_transcript(console: Console, demo: Demo) -> int:
     """Play and print every exchange; returns how many failed."""
     failed = 0
-    for text in TEXTS:
+    for text in (*TEXTS, FOLLOW):
         failed += print_line(console, await play_text(demo.smsc, SHORT_CODE, text), "SMS")
+    failed += print_line(console, await play_step(demo.handsets, demo.desk), "Notice")
+    async for line in play_chat(demo.chats, demo.desk, demo.photographs):
+        failed += print_line(console, line, "Chat")
     async with aiohttp.ClientSession() as http:
         for page in PAGES:
             failed += print_line(console, await play_page(http, demo.gateway.public, page), "HTTP")
-    count = len(TEXTS) + len(PAGES)
+        failed += print_line(
+            console, await play_site(http, demo.gateway.public, demo.agency.origin, demo.agency.key), "HTTP"
+        )
+    count = len(TEXTS) + 2 + CHAT_LINES + len(PAGES) + 1
     verdict = "[green]all as they should be[/]" if not failed else f"[red]{failed} failed[/]"
     console.print(f"{count} exchanges, {verdict}.")
     return failed
@@ -185,6 +239,15 @@ def print_addresses(console: Console, demo: Demo) -> None:
     for link in demo.links:
         console.print(f"  {link.url:<62} {link.en}")
     console.print("Ctrl-C ends it.")
+
+
+def print_officers(console: Console, gateway: GatewayProcess) -> None:
+    """Who may sign in to the console, and the code of this moment; each works once, for about a minute."""
+    console.print(f"\n[bold]Officers of the console[/] at {gateway.staff}/")
+    for each in OFFICERS:
+        roles = ", ".join(sorted(each.roles))
+        console.print(f"  {each.login:<10} {roles:<9} password: {escape(each.password)}  code now: {each.code()}")
+    console.print("  later codes: .venv/bin/python -m demo.officers")
 
 
 async def until_stopped(gateway: GatewayProcess) -> None:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 
 from channels.sms import commands as c
+from demo.event_log import KEPT, EventLog
 from demo.smsc_tickets import MoTicket, Reply
 from domain.gsm import Alphabet, segments_needed
-
-KEPT = 200  # events a page that opens late is told
-BEHIND = 400  # events a page may lag before it is cut off; it comes back and catches up
 
 _ALPHABETS = {Alphabet.GSM7: "GSM-7", Alphabet.UCS2: "UCS-2"}
 
@@ -50,9 +46,7 @@ class Handsets:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._ids = count(1)
-        self._events: deque[HandsetEvent] = deque(maxlen=KEPT)
-        self._followers: set[asyncio.Queue[HandsetEvent | None]] = set()
+        self._log: EventLog[HandsetEvent] = EventLog()
         self._sent: dict[MoTicket, int] = {}
 
     async def send(self, number: str, text: str) -> MoTicket:
@@ -67,7 +61,11 @@ class Handsets:
         return ticket
 
     def replied(self, reply: Reply, ticket: MoTicket | None) -> None:
-        """A telephone got a whole message; `ticket` is what it answers, if anything."""
+        """A telephone got a whole message; `ticket` is what it answers, if anything. Nobody asked for what comes after
+        the answer: it is a notice.
+        """
+        if ticket is not None and len(ticket.replies) > 1:
+            ticket = None
         coding = reply.parts[0].data_coding if reply.parts else c.CODING_DEFAULT
         latency = None if ticket is None else ticket.latency
         self._tell(
@@ -80,35 +78,13 @@ class Handsets:
             milliseconds=None if latency is None else latency * 1000,
         )
 
-    async def follow(self, after: int = 0, *, idle: float | None = None) -> AsyncGenerator[HandsetEvent | None]:
-        """The kept events with a greater id than `after`, then each new one, until `close` or too far behind.
-
-        None whenever nothing has happened for `idle` seconds.
-        """
-        queue: asyncio.Queue[HandsetEvent | None] = asyncio.Queue()
-        for event in self._events:
-            if event.id > after:
-                queue.put_nowait(event)
-        self._followers.add(queue)
-        try:
-            while True:
-                try:
-                    async with asyncio.timeout(idle):
-                        following = await queue.get()
-                except TimeoutError:  # the follower may want to show that the line is alive
-                    yield None
-                    continue
-                if following is None:
-                    return
-                yield following
-        finally:
-            self._followers.discard(queue)
+    def follow(self, after: int = 0, *, idle: float | None = None) -> AsyncGenerator[HandsetEvent | None]:
+        """What happened and what happens (`EventLog.follow`)."""
+        return self._log.follow(after, idle=idle)
 
     def close(self) -> None:
         """Nothing more will come: let every follower go."""
-        for queue in self._followers:
-            queue.put_nowait(None)
-        self._followers.clear()
+        self._log.close()
 
     def _acknowledged(self, ticket: MoTicket, acked: asyncio.Future[int]) -> None:
         if acked.cancelled():
@@ -145,7 +121,7 @@ class Handsets:
         milliseconds: float | None = None,
     ) -> int:
         event = HandsetEvent(
-            id=next(self._ids),
+            id=self._log.next_id(),
             kind=kind,
             number=number,
             at=datetime.now(UTC),
@@ -155,11 +131,5 @@ class Handsets:
             alphabet=alphabet,
             milliseconds=milliseconds,
         )
-        self._events.append(event)
-        for queue in list(self._followers):
-            if queue.qsize() < BEHIND:
-                queue.put_nowait(event)
-            else:
-                self._followers.discard(queue)
-                queue.put_nowait(None)
+        self._log.tell(event)
         return event.id

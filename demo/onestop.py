@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
+from domain.calendar import LOCAL_ZONE
 from domain.dossier import CLOSED, DossierStatus
 
 S = DossierStatus
@@ -181,7 +182,7 @@ def advance(path: Path, code: str) -> DossierStatus | None:
     if dossier is None or dossier.status is None or dossier.status not in NEXT:
         return None
     status = NEXT[dossier.status]
-    now = datetime.now().replace(microsecond=0)  # noqa: DTZ005 - those databases keep local time without a zone
+    now = datetime.now(LOCAL_ZONE).replace(microsecond=0, tzinfo=None)  # theirs, wherever this machine stands
     finished_at = (dossier.finished_at or now) if status in CLOSED else None
     returned_at = now if status is S.RETURNED else None
     with closing(sqlite3.connect(path / HOSO_FILE)) as hoso, hoso:

@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 from aiohttp import web
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from channels.base import RouteDef
+from demo.chat_pages import LARGEST_PICTURE, ChatPages
 from demo.desk import Desk
-from demo.handsets import HandsetEvent, Handsets
+from demo.handsets import Handsets
 from demo.onestop import NEXT, DemoDossier
+from demo.page_kit import HERE, Hint, Templates, as_json, read_body, stream
 from domain.catalogue import Catalogue
 from domain.reply_keys import STATE_KEYS
 from gateway.http import make_app
 
-HERE = Path(__file__).parent
-KEEP_ALIVE_S = 15.0  # a silent stream is closed by proxies
 LONGEST_TEXT = 1_600  # characters: more parts than a telephone of that age would send
-LAST_ID = re.compile(r"[0-9]{1,15}", re.ASCII)
 PHONE_NUMBER = re.compile(r"[0-9]{3,15}", re.ASCII)
+DESK_HINT = Hint(
+    vi="Gửi DK và mã hồ sơ, rồi chuyển hồ sơ đó sang bước tiếp: máy sẽ rung.",
+    en="Text DK and a code, then move that dossier: the handset buzzes.",
+)
 TYPES = {".css": "text/css", ".js": "text/javascript"}
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
-    " img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +50,7 @@ class Sample:
 NUMBERS = ("84912000101", "84912000102", "84912000103", "84912000104")
 SAMPLES = (
     Sample(vi="Mã đúng", en="a clean code", text="000.00.18.H51-161220-0001"),
+    Sample(vi="Nhận tin báo", en="follow it", text="DK 000.00.18.H51-161220-0001"),
     Sample(vi="Mã gõ vội", en="sloppily typed", text="cho hoi ho so h51 18 25O701 OOO4 toi dau roi"),
     Sample(vi="Thiếu giấy tờ", en="papers missing", text="H51.18-250701-0005"),
     Sample(vi="Mã không có", en="unknown", text="H51.18-250701-4321"),
@@ -86,27 +83,26 @@ class DeskRow(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool
 
 
-Body = TypeVar("Body")
-
-
 class DemoPages:
-    """The routes of the demo listener."""
+    """The routes of the demo listener. `chat`: those of the chat, where there is one."""
 
     def __init__(
-        self, *, handsets: Handsets, desk: Desk, catalogue: Catalogue, short_code: str, links: Sequence[Link] = ()
+        self,
+        *,
+        handsets: Handsets,
+        desk: Desk,
+        catalogue: Catalogue,
+        short_code: str,
+        links: Sequence[Link] = (),
+        chat: ChatPages | None = None,
     ) -> None:
         self._handsets = handsets
         self._desk = desk
         self._catalogue = catalogue
         self._short_code = short_code
         self._links = tuple(links)
-        self._environment = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._chat = chat
+        self._templates = Templates(with_chat=chat is not None)
         self._files = {path.name: path.read_bytes() for path in (HERE / "static").iterdir() if path.suffix in TYPES}
 
     def routes(self) -> list[RouteDef]:
@@ -121,14 +117,21 @@ class DemoPages:
             ("GET", "/dossiers", self._dossiers, "The dossiers on the desk."),
             ("POST", "/dossiers", self._advance, "A dossier takes its next step: {code}."),
         )
-        return [
+        own = [
             RouteDef(method=method, path=path, handler=handler, summary=text) for method, path, handler, text in table
         ]
+        return own if self._chat is None else [*own, *self._chat.routes(self._templates)]
+
+    def let_go(self) -> None:
+        """End every stream: the demo ends."""
+        self._handsets.close()
+        if self._chat is not None:
+            self._chat.let_go()
 
     # ---- pages
 
     async def _index(self, _: web.Request) -> web.Response:
-        return _page(self._environment.get_template("index.html"), links=self._links, short_code=self._short_code)
+        return self._templates.page("index.html", links=self._links, short_code=self._short_code)
 
     async def _handset(self, _: web.Request) -> web.Response:
         return self._workplace(title="Điện thoại", with_handset=True)
@@ -137,9 +140,10 @@ class DemoPages:
         return self._workplace(title="Một cửa", with_handset=False)
 
     def _workplace(self, *, title: str, with_handset: bool) -> web.Response:
-        return _page(
-            self._environment.get_template("workplace.html"),
+        return self._templates.page(
+            "workplace.html",
             title=title,
+            desk_hint=DESK_HINT,
             with_handset=with_handset,
             short_code=self._short_code,
             numbers=NUMBERS,
@@ -161,7 +165,7 @@ class DemoPages:
     # ---- the telephones
 
     async def _send(self, request: web.Request) -> web.Response:
-        body = await _read(request, SendBody)
+        body = await read_body(request, SendBody)
         if not PHONE_NUMBER.fullmatch(body.number) or not 0 < len(body.text) <= LONGEST_TEXT:
             raise web.HTTPUnprocessableEntity(text="a number of 3 to 15 digits and a text of 1 to 1,600 characters")
         try:
@@ -171,28 +175,16 @@ class DemoPages:
         return web.Response(status=202)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-        )
-        await response.prepare(request)
-        last = request.headers.get("Last-Event-ID", "")
-        events = self._handsets.follow(int(last) if LAST_ID.fullmatch(last) else 0, idle=KEEP_ALIVE_S)
-        try:
-            async with aclosing(events):
-                async for event in events:
-                    await response.write(_written(event))
-        except ConnectionError:  # the page was closed: nobody is left to tell
-            return response
-        return response
+        return await stream(request, self._handsets.follow)
 
     # ---- the desk
 
     async def _dossiers(self, _: web.Request) -> web.Response:
         rows = [self._row(dossier) for dossier in await self._desk.dossiers()]
-        return _json(rows)
+        return as_json(rows)
 
     async def _advance(self, request: web.Request) -> web.Response:
-        body = await _read(request, AdvanceBody)
+        body = await read_body(request, AdvanceBody)
         if await self._desk.advance(body.code) is None:
             raise web.HTTPConflict(text="this dossier stays where it is")
         return await self._dossiers(request)
@@ -216,38 +208,12 @@ class DemoPages:
         return self._catalogue.text(language, f"web.state.{name}")
 
 
-def demo_app(pages: DemoPages, handsets: Handsets) -> web.Application:
+def demo_app(pages: DemoPages) -> web.Application:
     """The application for the demo listener; streams end when it shuts down."""
 
     async def let_go(_: web.Application) -> None:
-        handsets.close()
+        pages.let_go()
 
-    app = make_app(pages.routes())
+    app = make_app(pages.routes(), max_body_bytes=LARGEST_PICTURE)
     app.on_shutdown.append(let_go)
     return app
-
-
-def _page(template: Template, **values: object) -> web.Response:
-    return web.Response(text=template.render(**values), content_type="text/html", headers=HEADERS)
-
-
-def _json(value: object) -> web.Response:
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
-
-
-async def _read(request: web.Request, kind: type[Body]) -> Body:
-    """The JSON body. Only our own page may send one: another site's script cannot set this content type unasked."""
-    if request.content_type != "application/json" or request.headers.get("Sec-Fetch-Site", "none") not in (
-        "same-origin",
-        "none",
-    ):
-        raise web.HTTPForbidden(text="application/json from this very page only")
-    try:
-        return msgspec.json.decode(await request.read(), type=kind)
-    except msgspec.DecodeError as error:
-        raise web.HTTPUnprocessableEntity(text=str(error)) from error
-
-
-def _written(event: HandsetEvent | None) -> bytes:
-    """As the stream carries it: a comment while nothing happens."""
-    return b": still here\n\n" if event is None else b"id: %d\ndata: %s\n\n" % (event.id, msgspec.json.encode(event))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import sys
@@ -15,6 +16,8 @@ import aiohttp
 
 POLL = 0.05  # seconds between two looks at /readyz while the gateway starts
 LEAVE_WITHIN = 20.0  # seconds for a goodbye before the process is killed
+# Below what Linux gives to whoever connects or does not mind (net.ipv4.ip_local_port_range): nobody takes it meanwhile.
+FREE_PORTS = range(15_000, 32_000)
 
 
 class GatewayFailed(Exception):
@@ -23,14 +26,27 @@ class GatewayFailed(Exception):
 
 def free_port(preferred: int = 0) -> int:
     """The preferred port of this machine's loopback if nobody has it, else a free one."""
+    return preferred if preferred and _is_free(preferred) else free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different free ports of this machine's loopback."""
+    chance, found = random.SystemRandom(), set[int]()
+    while len(found) < count:
+        port = chance.choice(FREE_PORTS)
+        if _is_free(port):
+            found.add(port)
+    return list(found)
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", preferred))
+            probe.bind(("127.0.0.1", port))
         except OSError:
-            return free_port()
-        port: int = probe.getsockname()[1]
-        return port
+            return False
+    return True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +56,7 @@ class GatewayProcess:
     config: Path
     public_port: int
     operations_port: int
+    staff_port: int = 0  # any free one
     settings: Mapping[str, str] = field(default_factory=dict)  # TRACUU_... variables
     log: Path | None = None  # where its log goes; None: to ours
     arguments: Sequence[str] = ()  # of `tracuu serve`, beside --config
@@ -59,6 +76,10 @@ class GatewayProcess:
     @property
     def operations(self) -> str:
         return f"http://127.0.0.1:{self.operations_port}"
+
+    @property
+    def staff(self) -> str:
+        return f"http://127.0.0.1:{self.staff_port}"
 
     async def start(self, *, ready_within: float = 30.0) -> None:
         """Start it and wait until /readyz says that every dependency answers.
@@ -80,6 +101,7 @@ class GatewayProcess:
         environment = os.environ | {
             "TRACUU_LISTEN__PUBLIC__PORT": str(self.public_port),
             "TRACUU_LISTEN__OPERATIONS__PORT": str(self.operations_port),
+            "TRACUU_LISTEN__STAFF__PORT": str(self.staff_port),
             **self.settings,
         }
         command = (sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config), *self.arguments)

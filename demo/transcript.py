@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import aiohttp
 
+from demo.desk import Desk
+from demo.handsets import HandsetEvent, Handsets
 from demo.onestop import LEGACY, OWNER
 from demo.smsc_server import Smsc
 
@@ -75,6 +78,11 @@ TEXTS: Sequence[Text] = (
     Text("an opinion", "84912000008", "GY xin thêm ghế ở phòng chờ", ("Da nhan gop y so",)),
 )
 
+FOLLOWER = "84912000014"
+FOLLOWED = "H51.18-250701-0002"
+FOLLOW = Text("tell me when it changes", FOLLOWER, f"DK {FOLLOWED}", (FOLLOWED, "bao tin"))
+TOLD = (FOLLOWED, "dang xu ly")  # what the telephone buzzes with after the desk's next step
+
 PAGES: Sequence[Page] = (
     Page("the API finds it", f"/api/v1/dossiers/{CODE}", 200, ('"status":4',)),
     Page("the API does not know it", "/api/v1/dossiers/H51.18-260102-0099", 404, ("not-found",)),
@@ -97,6 +105,32 @@ async def play_text(smsc: Smsc, short_code: str, line: Text) -> Line:
     return Line(line.title, line.text, reply.text, f"{parts}, {alphabet}, {latency}", missing)
 
 
+async def play_step(handsets: Handsets, desk: Desk) -> Line:
+    """The desk moves the followed dossier; wait for the notice nobody asked for."""
+    title, asked = "the desk moves that dossier: the handset buzzes", f"desk: {FOLLOWED} to its next state"
+    buzz = asyncio.create_task(_notice(handsets, FOLLOWER))
+    started = asyncio.get_running_loop().time()
+    await desk.advance(FOLLOWED)
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            event = await buzz
+    except TimeoutError:
+        return Line(title, asked, "", "no notice", ("a notice",))
+    elapsed = asyncio.get_running_loop().time() - started
+    parts = "1 segment" if event.segments == 1 else f"{event.segments} segments"
+    missing = tuple(each for each in TOLD if each not in event.text)
+    return Line(title, asked, event.text, f"{parts}, {event.alphabet}, unasked, after {elapsed:.1f} s", missing)
+
+
+async def _notice(handsets: Handsets, number: str) -> HandsetEvent:
+    """The first message a telephone gets without having asked."""
+    async with aclosing(handsets.follow()) as events:
+        async for event in events:
+            if event is not None and event.kind == "reply" and event.about == 0 and event.number == number:
+                return event
+    raise TimeoutError("the telephones were put away")
+
+
 async def play_page(http: aiohttp.ClientSession, base: str, line: Page) -> Line:
     """Ask one page."""
     started = asyncio.get_running_loop().time()
@@ -111,6 +145,24 @@ async def play_page(http: aiohttp.ClientSession, base: str, line: Page) -> Line:
         f"GET {line.path}",
         _digest(response.content_type, body),
         f"{response.status}, {elapsed:.0f} ms",
+        missing,
+    )
+
+
+async def play_site(http: aiohttp.ClientSession, base: str, origin: str, key: str) -> Line:
+    """Ask as the widget on a site of another origin does; its browser hands the answer over for one header."""
+    path = f"/api/v1/dossiers/{CODE}?site={key}&lang=vi"
+    async with http.get(base + path, headers={"Origin": origin}) as response:
+        body = await response.text()
+    opened = response.headers.get("Access-Control-Allow-Origin", "nobody")
+    missing = tuple(each for each in ('"status":4',) if each not in body)
+    if opened != origin:
+        missing = (f"an answer for {origin}", *missing)
+    return Line(
+        "the widget on an agency's site",
+        f"GET {path} from {origin}",
+        _digest(response.content_type, body),
+        f"{response.status}, to be read by {opened}",
         missing,
     )
 

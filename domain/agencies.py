@@ -203,6 +203,20 @@ class Agencies:
             agency = self._by_name[agency.successor] if agency.successor else None
         return agency
 
+    def scope(self, identifier: str) -> frozenset[str]:
+        """Whose dossiers an officer of this agency works with: its own, of those below it, and of those whose work any
+        of them took over; identifiers. Empty for a name nobody has.
+        """
+        own = self._by_name.get(identifier)
+        found = {own.identifier} if own is not None else set()
+        while more := {
+            each.identifier
+            for each in self._all
+            if each.identifier not in found and (each.parent in found or each.successor in found)
+        }:
+            found |= more
+        return frozenset(found)
+
 
 def from_the_province_down(identifier: str) -> Sequence[str]:
     """`000.18.29.H51` and `H51.29.18` are the same levels; groups of zeros only fill the old form up."""

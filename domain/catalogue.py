@@ -71,6 +71,11 @@ class Template:
     def __add__(self, other: Template) -> Template:
         return self._of((*self.pieces, *other.pieces))
 
+    @property
+    def ascii(self) -> bool:
+        """It says nothing, beside its values, that needs more than ASCII."""
+        return all(part.isascii() for piece in self.pieces for part in piece.parts)
+
     def without_accents(self) -> Template:
         """The same without accents; itself where a script has no such form (Khmer)."""
         pieces = [
@@ -80,8 +85,8 @@ class Template:
             )
             for piece in self.pieces
         ]
-        plain = all(part.isascii() for piece in pieces for part in piece.parts)
-        return self._of(pieces) if plain else self
+        plain = self._of(pieces)
+        return plain if plain.ascii else self
 
     def render(self, values: Mapping[str, str], drop: int = 0) -> str:
         """The text; its `drop` leftmost tails are left out.

@@ -9,7 +9,8 @@ GatewayError
 |   |-- StoreUnavailable        nothing was written; the other side is asked to send again
 |   `-- StoreUncertain          a commit whose outcome is unknown; read back before settling
 |-- ChannelError            a channel cannot work at all
-|   `-- CredentialsRefused      fatal: trying again could lock the account
+|   |-- CredentialsRefused      fatal: trying again could lock the account
+|   `-- PictureUnavailable      what was sent cannot be fetched or looked at
 `-- SettingsError           ours to configure: the operator mends a file and starts again
 """
 
@@ -72,3 +73,7 @@ class ChannelError(GatewayError):
 
 class CredentialsRefused(ChannelError):
     """The other side refused our name or password: do not try again, say so."""
+
+
+class PictureUnavailable(ChannelError):
+    """A picture cannot be fetched, is too large, or cannot be looked at now."""

@@ -20,6 +20,7 @@ class Kind(enum.StrEnum):
     LOOK_UP = "look_up"
     FOLLOW = "follow"
     UNFOLLOW = "unfollow"
+    LIST = "list"  # of what is followed
     STOP_ALL = "stop_all"
     RESUME = "resume"
     PROCEDURE = "procedure"
@@ -29,6 +30,8 @@ class Kind(enum.StrEnum):
     ACCENTS_ON = "accents_on"
     ACCENTS_OFF = "accents_off"
     SECRET = "secret"  # behind it stands the receipt's secret  # noqa: S105 - the name of a kind
+    LINK = "link"  # behind it stands a telephone number
+    UNLINK = "unlink"  # the same, or nothing
     LAST_FOUR = "last_four"  # behind it stand the last digits of a telephone number
     FEEDBACK = "feedback"
     HELP = "help"

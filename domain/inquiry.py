@@ -8,12 +8,12 @@ In doubt the reading that changes least is taken: "dung <code>" (stop, or "right
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 
-from domain.codes import CodeReading, DossierCode, LegacyPattern, WhyNone, read_codes
+from domain.codes import CodeFamily, CodeReading, DossierCode, LegacyPattern, WhyNone, read_codes
 from domain.grammar import Grammar, Kind, Phrase
 from domain.proof import Proof
 from domain.text import bare, fold, safe_text
@@ -56,9 +56,14 @@ class Follow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfollow:
-    """Stop telling me about this one. No code: the last one asked about."""
+    """Stop telling me about these. No code: the only one followed, or which one is asked."""
 
     codes: tuple[DossierCode, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFollowed:
+    """Which ones am I told about?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +106,30 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinNumber:
+    """That telephone number is mine too. `number` as typed, empty where none was; `vouched`: the chat says whose it is."""
+
+    number: str = ""
+    vouched: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartNumber:
+    """That telephone number is not mine any more. `number` as typed; empty: all that were joined, and from a telephone,
+    every chat that this number was joined to.
+    """
+
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinCode:
+    """The code that was sent to the other address."""
+
+    digits: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Help:
     """How does this work? Also a first hello."""
 
@@ -122,22 +151,50 @@ class Unreadable:
     reason: str = "no_code"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """No text: what stands in a picture is to be read as if it had been typed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overheard:
+    """Whatever it says, others read along."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """Somebody came to us in a chat, or came back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """Somebody wants nothing from us in this chat any more: done, not said."""
+
+
 Inquiry = (
     LookUp
     | AskBack
     | Choice
     | Follow
     | Unfollow
+    | ListFollowed
     | StopAll
     | Resume
     | FindProcedure
     | ProcedureHelp
     | ChooseLanguage
     | Feedback
+    | JoinNumber
+    | PartNumber
+    | JoinCode
     | Help
     | Thanks
     | Example
     | Unreadable
+    | Picture
+    | Overheard
+    | Started
+    | Blocked
 )
 
 FEEDBACK_LENGTH = 1_000
@@ -145,10 +202,14 @@ PROCEDURE_LENGTH = 200
 _LONGEST_CHOICE = 2  # digits
 _PROOFS_TRIED = 3
 _WORDS = re.compile(r"\w")
+_TELEPHONE = re.compile(r"\+?\d(?:[ .\-]{0,2}\d){8,13}", re.ASCII)
 _PUNCTUATION = " \n:.,;-"  # between a keyword and what belongs to it
 
 _SOFT = frozenset({Kind.GREETING, Kind.THANKS, Kind.FILLER})
 _BESIDE_A_CODE = _SOFT | {Kind.LOOK_UP, Kind.SECRET, Kind.LAST_FOUR}
+# Whose telephone number it is, or is not any more; the number stands behind.
+_OF_A_NUMBER: Mapping[Kind, type[JoinNumber | PartNumber]] = {Kind.LINK: JoinNumber, Kind.UNLINK: PartNumber}
+_BESIDE_A_NUMBER = frozenset({*_OF_A_NUMBER, Kind.LAST_FOUR})
 # What a keyword does to the codes typed with it. Stopping is never extended to what was not named.
 _WISHES = {
     Kind.FOLLOW: "follow",
@@ -160,6 +221,7 @@ _WISHES = {
 _BY_THEMSELVES: dict[Kind, tuple[Inquiry, frozenset[Kind]]] = {
     Kind.FOLLOW: (Follow(), frozenset({Kind.FOLLOW, Kind.LOOK_UP})),
     Kind.UNFOLLOW: (Unfollow(), frozenset({Kind.UNFOLLOW, Kind.LOOK_UP})),
+    Kind.LIST: (ListFollowed(), frozenset({Kind.LIST, Kind.LOOK_UP, Kind.FOLLOW})),
     Kind.STOP_ALL: (StopAll(), frozenset({Kind.STOP_ALL})),
     Kind.RESUME: (Resume(), frozenset({Kind.RESUME})),
     Kind.HELP: (Help(), frozenset(Kind)),
@@ -213,6 +275,7 @@ def _feedback(text: str, grammar: Grammar) -> Inquiry:
 def _about_codes(
     reading: CodeReading, grammar: Grammar, keywords: frozenset[str], *, proof: Proof | None = None
 ) -> Inquiry:
+    keywords |= _agencies_named(reading)
     before, after = (
         [phrase for phrase in grammar.phrases(words) if phrase.kind or bare(phrase.spelled[0]) not in keywords]
         for words in (reading.before, reading.after)
@@ -227,6 +290,12 @@ def _about_codes(
     if wish == "unfollow":
         return Unfollow(codes=reading.codes)
     return LookUp(codes=reading.codes, proof=proof)
+
+
+def _agencies_named(reading: CodeReading) -> frozenset[str]:
+    """The identifiers of the agencies that stand before receipt numbers from before, word by word: H51.18:12345/2016/001."""
+    agencies = [code.agency for code in reading.codes if code.family is CodeFamily.LEGACY]
+    return frozenset(word for agency in agencies for word in agency.split("."))
 
 
 def _wish(before: Sequence[Phrase], after: Sequence[Phrase], grammar: Grammar) -> str:
@@ -289,7 +358,11 @@ def _by_lead(reading: CodeReading, hard: Sequence[Phrase]) -> Inquiry:
         behind = reading.before[lead.end :].lstrip(_PUNCTUATION)
         words = reading.procedure or safe_text(behind, PROCEDURE_LENGTH)
         return FindProcedure(words=words) if _WORDS.search(words) else ProcedureHelp()
-    if lead.kind in _BY_THEMSELVES:
+    if lead.kind is not None and lead.kind in _OF_A_NUMBER:
+        number = _TELEPHONE.search(reading.before, lead.end)
+        if number or all(phrase.kind in _BESIDE_A_NUMBER or phrase.spelled[0].isdigit() for phrase in hard):
+            return _OF_A_NUMBER[lead.kind](number=number[0] if number else "")
+    elif lead.kind in _BY_THEMSELVES:
         inquiry, company = _by_company(lead.kind, hard)
         if lead.kind is Kind.HELP or all(phrase.kind in company for phrase in hard):
             return inquiry

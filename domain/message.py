@@ -68,6 +68,37 @@ class Capabilities:
     accents: bool = True  # False: Vietnamese leaves without accents unless the person chose them
     buttons: bool = False
     reports: bool = False  # the other side tells us what became of a message
+    media: bool = False  # pictures come in, and can be read
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """Something to press. `text` is what comes back, as if it had been typed: a command a person could type, too."""
+
+    label: str
+    text: str
+
+
+class MediaKind(enum.StrEnum):
+    """What was sent instead of a text."""
+
+    PICTURE = "picture"  # a photograph, or a document that is one
+    OTHER = "other"  # a voice, a place, a sticker: nothing we can read
+
+
+class ChatEvent(enum.StrEnum):
+    """Something a person did in a chat that is no message."""
+
+    STARTED = "started"  # came to us for the first time, or again: followed the account, pressed Start
+    BLOCKED = "blocked"  # wants nothing from us any more: blocked the bot, unfollowed the account
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Something sent that is no text. `reference` is the channel's own word for it, by which it is fetched."""
+
+    kind: MediaKind
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +109,10 @@ class InboundMessage:
     within (channel, account). `identity` is a hex SHA-256 for channels without one (design: Redelivery).
     `session` names the connection it came by: an acknowledgement is only as good as that connection.
     `raw` keeps the bytes of a text that could not be decoded; `text` is then empty.
+
+    A chat may say more: `media` was sent (a caption is then the text); `public`, others read along (a group), so that
+    nothing of a dossier may be told; `language`, what the person's application speaks, a hint; `phone`, a number the
+    other side vouches to be the sender's own (a shared contact), as typed; `event`, what was done where nothing was said.
     """
 
     id: int
@@ -91,6 +126,11 @@ class InboundMessage:
     identity: str | None = None
     session: str | None = None
     raw: bytes | None = None
+    media: Media | None = None
+    public: bool = False
+    language: str = ""
+    phone: str = ""
+    event: ChatEvent | None = None
 
     def __post_init__(self) -> None:
         require_aware(self.received_at, "received_at")
@@ -98,7 +138,9 @@ class InboundMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundMessage:
-    """What leaves for one person. `attempts` counts the times it was handed to the channel before."""
+    """What leaves for one person. `attempts` counts the times it was handed to the channel before. `buttons` in rows;
+    a channel without any leaves them out, since everything they do can be typed.
+    """
 
     id: int
     channel: str
@@ -111,6 +153,7 @@ class OutboundMessage:
     expires_at: datetime
     inbound_id: int | None = None
     attempts: int = 0
+    buttons: tuple[tuple[Button, ...], ...] = ()
 
     def __post_init__(self) -> None:
         require_aware(self.created_at, "created_at")
@@ -145,7 +188,7 @@ class SendResult:
     status: SendStatus
     segments: Sequence[SegmentResult] = ()
     reason: str = ""
-    retry_after: float = 0.0  # seconds
+    retry_after: float = 0.0  # seconds for which the whole line is to be left alone; 0: it was this message
 
 
 class DeliveryStatus(enum.StrEnum):

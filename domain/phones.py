@@ -9,6 +9,7 @@ from typing import Final
 _DIGITS = re.compile(r"\d+", re.ASCII)
 _FRACTION = re.compile(r"\s*(\d+)\.0+\s*", re.ASCII)  # a number that a spreadsheet took for a quantity
 _BETWEEN = re.compile(r"[;,/|\n]")
+_MOBILE = re.compile(r"84[35789]\d{8}", re.ASCII)
 _COUNTRY = "84"
 _LENGTHS = (9, 10)  # digits of a national significant number: mobile, or an area code with a subscriber
 _INTERNATIONAL = (11, 12)  # the same with 84 before it
@@ -76,3 +77,8 @@ def _digits(value: object) -> str:
     text = "" if value is None else str(value)
     whole = _FRACTION.fullmatch(text)
     return whole[1] if whole else "".join(_DIGITS.findall(text))
+
+
+def is_mobile(digits: str) -> bool:
+    """These international digits, such as 84912345678, are a mobile number of this country."""
+    return _MOBILE.fullmatch(digits) is not None

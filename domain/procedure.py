@@ -10,6 +10,14 @@ from itertools import takewhile
 _MORE = "..."
 
 
+@dataclass(frozen=True, slots=True)
+class ProcedureForm:
+    """What must be filled in; `file` is the name of a file that people may take, where there is one."""
+
+    name: str
+    file: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure:
     """One procedure in one version. `code` is the national one, without an agency behind it ("1.004946").
@@ -26,7 +34,7 @@ class Procedure:
     days: int | None = None
     days_note: Mapping[str, str] = field(default_factory=dict)
     papers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    forms: tuple[str, ...] = ()
+    forms: tuple[ProcedureForm, ...] = ()
     level: str = ""  # toàn trình | một phần | thông tin
     field_name: str = ""  # lĩnh vực
     keywords: tuple[str, ...] = ()

@@ -1,26 +1,24 @@
 """Outcome -> text: in the reader's language, with or without accents, no longer than the channel carries.
 
-The texts and the agencies are passed in; what "fits" is asked of the channel's own counter. Order of trying: with
-accents where wanted, without accents, without accents and what goes beyond the public tier dropped one by one, the least
-urgent first, then the tails. Nothing is ever cut but an outside system's own words, at a word.
+The texts and the agencies are passed in; domain.phrasing makes what is said fit. What goes beyond the public tier is an
+extra there: dropped before the tails, the least urgent first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from domain.agencies import Agencies, Agency
 from domain.answers import DossierAnswer, Outcome
-from domain.calendar import local_day
-from domain.catalogue import Catalogue, Template
+from domain.buttons import After, Buttons, ButtonWriter
+from domain.catalogue import Catalogue
 from domain.codes import CodeFamily, DossierCode
 from domain.dossier import Dossier, DossierStatus
-from domain.gsm import force_gsm7
-from domain.message import require_aware
+from domain.phrasing import VALUE_MAX, Phraser, Said, Sentence, Told, Voice, Words
 from domain.procedure import Procedure, shortened, told_apart, told_in
 from domain.reply_keys import (
+    ENDING_KEYS,
     EXTRA_KEYS,
     PLACEHOLDERS,
     STATE_KEYS,
@@ -29,10 +27,11 @@ from domain.reply_keys import (
     WHICH_KEYS,
     WHICH_PROCEDURE_KEYS,
 )
-from domain.text import safe_text, unaccent
+from domain.stoppage import Announced, closings, nothing_announced
+
+__all__ = ["ReplyWriter", "Voice", "late"]
 
 CODES_PER_REPLY = 2  # more would not be read on a small screen
-VALUE_MAX = 120  # characters of one value; the longest code has 45
 PROCEDURE_NAME_MAX = 60  # four of them and the question fit two segments without accents
 PROCEDURE_FACT_MAX = 44  # of its time, fee and place, for the same reason
 DETAIL_MAX = 60  # of a dossier's fee, procedure and unit; with the papers that are missing they fill two segments
@@ -43,67 +42,38 @@ _WITH_DUE_DATE = frozenset({DossierStatus.ACCEPTED, DossierStatus.IN_PROCESS})
 _LATE_MATTERS = _WITH_DUE_DATE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voice:
-    """How to speak to one person now. `fits` tells whether a text can be sent to them; `now` is aware."""
-
-    language: str
-    accents: bool
-    now: datetime
-    fits: Callable[[str], bool]
-
-    def __post_init__(self) -> None:
-        require_aware(self.now, "now")
-
-    @property
-    def today(self) -> date:
-        """The day in Asia/Ho_Chi_Minh."""
-        return local_day(self.now)
-
-
 def late(dossier: Dossier, today: date) -> bool:
     """An apology is due: the promised day is past and the next step is the agency's."""
     return dossier.status in _LATE_MATTERS and dossier.overdue(today)
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """A value that is itself a text of the catalogue."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Sentence:
-    """One text to be said, not yet written: its keys one behind the other, and the values for them. `extras` are the
-    keys that may follow, the most urgent first.
-    """
-
-    keys: tuple[str, ...]
-    params: Mapping[str, object]
-    extras: tuple[str, ...] = ()
-
-    def extended(self, extras: int) -> _Sentence:
-        """The same with so many extras said."""
-        return _Sentence((*self.keys, *self.extras[:extras]), self.params)
-
-
 class ReplyWriter:
-    """Writes every text a person is sent. `stale_after`: older data are told with their time.
+    """Writes every text a person is answered with. `stale_after`: older data are told with their time. `announced`
+    gives the planned stoppage that is said behind an answer about dossiers, where there is room.
 
     Raises:
         ValueError: the catalogue is not the one this writer speaks from; every fault, one a line.
     """
 
-    __slots__ = ("_agencies", "_catalogue", "_stale_after")
+    __slots__ = ("_agencies", "_announced", "_buttons", "_catalogue", "_phraser", "_stale_after")
 
-    def __init__(self, catalogue: Catalogue, agencies: Agencies, *, stale_after: timedelta) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        agencies: Agencies,
+        *,
+        stale_after: timedelta,
+        announced: Callable[[], Announced | None] = nothing_announced,
+    ) -> None:
         faults = _unspeakable(catalogue)
         if faults:
             raise ValueError("\n".join(faults))
         self._catalogue = catalogue
         self._agencies = agencies
         self._stale_after = stale_after
+        self._announced = announced
+        self._phraser = Phraser(catalogue)
+        self._buttons = ButtonWriter(catalogue)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -121,11 +91,12 @@ class ReplyWriter:
         if not answers:
             raise ValueError("there is nothing to answer")
         told = [self._about(answer, voice) for answer in answers[:CODES_PER_REPLY]]
-        rest = _Sentence(("rest_separately",), {})
+        rest = Sentence(("reply.rest_separately",), {})
         left_out = more or len(answers) > len(told)
-        text = self._fitting([*told, rest] if left_out else told, voice)
+        behind = closings(self._announced(), voice.language, voice.now)
+        text = self._phraser.fitting([*told, rest] if left_out else told, voice, closings=behind)
         if len(told) > 1 and not voice.fits(text):
-            text = self._fitting([told[0], rest], voice)
+            text = self._phraser.fitting([told[0], rest], voice, closings=behind)
         return text
 
     def say(self, key: str, voice: Voice, **params: object) -> str:
@@ -136,21 +107,54 @@ class ReplyWriter:
         Raises:
             KeyError: there is no such text, or a placeholder has no value.
         """
-        return self._fitting([_Sentence((key,), {"phone": self._agencies.default.phone, **params})], voice)
+        sentence = Sentence((f"reply.{key}",), {"phone": self._agencies.default.phone, **params})
+        return self._phraser.fitting([sentence], voice)
+
+    def buttons(self, after: After, voice: Voice, code: DossierCode | None = None) -> Buttons:
+        """What can be pressed below a text, where the channel shows any."""
+        return self._buttons.below(after, voice.language, code, accents=voice.accents)
 
     def unreadable(self, reason: str, voice: Voice) -> str:
         """What is said to a text without a code; `reason` is one of domain.codes.WhyNone."""
         return self.say(UNREADABLE_KEYS.get(reason, "unreadable"), voice)
 
-    def ask_back(self, codes: Sequence[DossierCode | str], voice: Voice) -> str:
+    def followed(self, told: Sequence[tuple[DossierAnswer, str]], voice: Voice, *, count: int, more: bool) -> str:
+        """What became of a wish to follow: of each dossier the text of that key or, without one, what a look-up tells.
+
+        `count`: how many are followed already; `more`: codes were typed that are not told of.
+        """
+        sentences = [self._about(answer, voice, key, count=count) for answer, key in told]
+        if more:
+            text = self._phraser.fitting([*sentences, Sentence(("reply.rest_separately",), {})], voice)
+            if voice.fits(text):
+                return text
+        return self._phraser.fitting(sentences, voice)
+
+    def followings(self, codes: Sequence[DossierCode], voice: Voice, *, stopped: bool) -> str:
+        """The dossiers somebody follows, as many as fit, and how many there are besides; there is at least one.
+
+        `stopped`: they are told of none of them for now.
+        """
+        before = [Sentence(("reply.followed_stopped",), {})] if stopped else []
+        text = ""
+        for shown in range(len(codes), 0, -1):
+            listed = Words(", ".join(map(str, codes[:shown])))
+            key = "followed" if shown == len(codes) else "followed_some"
+            params = {"codes": listed, "count": len(codes) - shown}
+            text = self._phraser.fitting([*before, Sentence((f"reply.{key}",), params)], voice)
+            if voice.fits(text):
+                break
+        return text
+
+    def ask_back(self, codes: Sequence[DossierCode | str], voice: Voice, *, ending: bool = False) -> str:
         """Which of these do you mean? Two to four; of more we ask for the whole code again. Where it is one receipt
-        number of several agencies, their short names are told apart.
+        number of several agencies, their short names are told apart. `ending`: which is not to be followed any more?
         """
         legacy = [code for code in codes if isinstance(code, DossierCode) and code.family is CodeFamily.LEGACY]
         if len(legacy) == len(codes) and len({code.text for code in legacy}) == 1:
             key = WHICH_AGENCY_KEYS.get(len(codes), "which_agency")
             return self.say(key, voice, code=legacy[0], **_numbered("agency", map(self._named, legacy)))
-        key = WHICH_KEYS.get(len(codes), "too_many_readings")
+        key = (ENDING_KEYS if ending else WHICH_KEYS).get(len(codes), "too_many_readings")
         return self.say(key, voice, **_numbered("code", codes))
 
     def procedure(self, procedure: Procedure, voice: Voice) -> str:
@@ -159,9 +163,9 @@ class ReplyWriter:
         return self.say(
             "procedure_found_noted" if procedure.days is None else "procedure_found",
             voice,
-            procedure=shortened(told_in(voice.language, procedure.names), PROCEDURE_NAME_MAX),
+            procedure=_told(procedure.names, PROCEDURE_NAME_MAX),
             days=procedure.days,
-            **{name: shortened(told_in(voice.language, texts), PROCEDURE_FACT_MAX) for name, texts in facts.items()},
+            **{name: _told(texts, PROCEDURE_FACT_MAX) for name, texts in facts.items()},
         )
 
     def which_procedure(self, procedures: Sequence[Procedure], voice: Voice) -> str:
@@ -170,29 +174,39 @@ class ReplyWriter:
         Raises:
             KeyError: there are fewer, or more.
         """
-        names = told_apart([told_in(voice.language, each.names) for each in procedures], PROCEDURE_NAME_MAX)
+        named = {
+            language: told_apart([told_in(language, each.names) for each in procedures], PROCEDURE_NAME_MAX)
+            for language in (voice.language, self._catalogue.default)
+        }
+        names = [Told({each: told[place] for each, told in named.items()}) for place in range(len(procedures))]
         return self.say(WHICH_PROCEDURE_KEYS[len(procedures)], voice, **_numbered("procedure", names))
 
     def _named(self, code: DossierCode) -> str:
         agency = self._agencies.for_code(code)
         return agency.short_name if agency is not None else code.agency
 
-    def _about(self, answer: DossierAnswer, voice: Voice) -> _Sentence:
+    def _about(self, answer: DossierAnswer, voice: Voice, key: str = "", *, count: int = 0) -> Sentence:
+        """What is told of one dossier; with a `key` that text and nothing beside it."""
         agency = self._agency(answer, voice.today)
-        key = self._key(answer, agency, voice.today)
+        fixed, key = bool(key), key or self._key(answer, agency, voice.today)
         dossier = answer.dossier
         params: dict[str, object] = {
             "code": answer.code,
             "agency": agency.short_name,
             "phone": agency.phone or self._agencies.default.phone,
             "as_of": answer.as_of,
+            "count": count,
         }
         if dossier is not None:
-            params |= {"due_on": dossier.due_on, "state": _Said(f"state.{STATE_KEYS[dossier.status]}")}
+            name = STATE_KEYS[dossier.status]
+            params |= {"due_on": dossier.due_on, "state": Said(f"state.{name}"), "now": Said(f"notice.state.{name}")}
+        if fixed:
+            return Sentence((f"reply.{key}",), params)
         extras = {} if dossier is None else _extras(dossier)
         aged = answer.as_of is not None and voice.now - answer.as_of > self._stale_after
         keys = (key, "data_time") if aged and answer.outcome is Outcome.FOUND else (key,)
-        return _Sentence(keys, params | extras, tuple(EXTRA_KEYS[name] for name in extras))
+        said = (f"reply.{EXTRA_KEYS[name]}" for name in extras)
+        return Sentence(tuple(f"reply.{each}" for each in keys), params | extras, tuple(said))
 
     def _key(self, answer: DossierAnswer, agency: Agency, today: date) -> str:
         """Which text tells this answer."""
@@ -216,53 +230,9 @@ class ReplyWriter:
                 return agency
         return self._agencies.default
 
-    def _fitting(self, sentences: Sequence[_Sentence], voice: Voice) -> str:
-        """The fullest writing that fits, else the shortest."""
-        extras = max(len(sentence.extras) for sentence in sentences)
-        if voice.accents:
-            text, _ = self._write(_extended(sentences, extras), voice.language, accents=True, drop=0)
-            if voice.fits(text):
-                return text
-        for kept in range(extras, 0, -1):
-            text, _ = self._write(_extended(sentences, kept), voice.language, accents=False, drop=0)
-            if voice.fits(text):
-                return text
-        drop, tails = 0, 0
-        while True:
-            text, tails = self._write(sentences, voice.language, accents=False, drop=drop)
-            if drop >= tails or voice.fits(text):
-                return text
-            drop += 1
 
-    def _write(self, sentences: Sequence[_Sentence], language: str, *, accents: bool, drop: int) -> tuple[str, int]:
-        """The text with the `drop` leftmost tails of each sentence left out, and how many tails the richest has."""
-        lines: list[str] = []
-        tails = 0
-        for sentence in sentences:
-            template = self._template(sentence.keys, language, accents=accents)
-            values = {
-                name: self._written(sentence.params[name], language, accents=accents) for name in template.placeholders
-            }
-            lines.append(template.render(values, drop))
-            tails = max(tails, template.optional)
-        return "\n".join(lines), tails
-
-    def _template(self, keys: Sequence[str], language: str, *, accents: bool) -> Template:
-        first, *others = (self._catalogue.template(language, f"reply.{key}", accents=accents) for key in keys)
-        for other in others:
-            first += other
-        return first
-
-    def _written(self, value: object, language: str, *, accents: bool) -> str:
-        """A value as text. What is not ours is data: no control characters, and nothing in it is a template."""
-        if isinstance(value, _Said):
-            return self._catalogue.text(language, value.key, accents=accents)
-        if isinstance(value, datetime):
-            return self._catalogue.moment(language, value, accents=accents)
-        if isinstance(value, date):
-            return self._catalogue.day(language, value, accents=accents)
-        text = safe_text(str(value), VALUE_MAX)
-        return text if accents else force_gsm7(unaccent(text))[0]
+def _told(texts: Mapping[str, str], limit: int) -> Told:
+    return Told({language: shortened(text, limit) for language, text in texts.items()})
 
 
 def _numbered(name: str, values: Iterable[object]) -> dict[str, object]:
@@ -279,10 +249,6 @@ def _extras(dossier: Dossier) -> dict[str, str]:
         "unit": shortened(dossier.unit, DETAIL_MAX),
     }
     return {name: said[name] for name in EXTRA_KEYS if said[name]}
-
-
-def _extended(sentences: Sequence[_Sentence], extras: int) -> list[_Sentence]:
-    return [sentence.extended(extras) for sentence in sentences]
 
 
 def _key_of_found(dossier: Dossier, today: date) -> str:

@@ -45,8 +45,9 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "rest_separately": _NOTHING,
     "help": _HELPED,
     "not_yet": _HELPED,
-    "follow_not_yet": _HELPED,
+    "follow_how": _HELPED,
     "nothing_followed": _HELPED,
+    "not_followed": _HELPED | {"code"},
     "example": _HELPED,
     "unreadable": _HELPED,
     "procedure_or_code": _HELPED,
@@ -75,8 +76,33 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "language_unavailable": _HELPED,
     "stop_all": _HELPED | {"as_of"},
     "resume": _HELPED | {"as_of"},
-    "follow": _HELPED | {"code"},
+    "follow": _HELPED | {"code", "now"},
+    "follow_as_of": _HELPED | {"code", "as_of", "state"},
+    "follow_resumed": _HELPED | {"code", "now"},
+    "follow_over": _HELPED | {"code", "state"},
+    "follow_full": _HELPED | {"code", "count"},
+    "follow_pin": _HELPED | {"pin", "code", "minutes"},
+    "picture_unread": _HELPED,
+    "picture_unavailable": _HELPED,
+    "write_privately": _HELPED,
+    "link_how": _HELPED,
+    "link_sent": _HELPED | {"minutes"},
+    "link_pin": frozenset({"pin", "chat", "minutes"}),
+    "link_done": _HELPED,
+    "link_wrong": _HELPED,
+    "link_spent": _HELPED,
+    "link_full": _HELPED | {"count"},
+    "link_sms_only": _HELPED,
+    "link_over": _HELPED,
     "unfollow": _HELPED | {"code"},
+    "unfollow_several": _HELPED | {"count"},
+    "unfollow_which": _HELPED | {"count"},
+    "end_which_of_two": _HELPED | {"code", "code2"},
+    "end_which_of_three": _HELPED | {"code", "code2", "code3"},
+    "end_which_of_four": _HELPED | {"code", "code2", "code3", "code4"},
+    "followed": frozenset({"codes"}),
+    "followed_some": frozenset({"codes", "count"}),
+    "followed_stopped": _NOTHING,
     "procedure_found": _PROCEDURE | {"days"},
     "procedure_found_noted": _PROCEDURE | {"days_note"},
     "procedure_how": _HELPED,
@@ -113,6 +139,9 @@ UNREADABLE_KEYS: Mapping[str, str] = {
 
 # How many readings a code has -> the question back. More than four are not asked about.
 WHICH_KEYS: Mapping[int, str] = {2: "which_of_two", 3: "which_of_three", 4: "which_of_four"}
+
+# How many dossiers somebody follows who wants to end one and does not say which -> the question back.
+ENDING_KEYS: Mapping[int, str] = {2: "end_which_of_two", 3: "end_which_of_three", 4: "end_which_of_four"}
 
 # How many procedures somebody may mean -> the question back.
 WHICH_PROCEDURE_KEYS: Mapping[int, str] = {

@@ -11,6 +11,8 @@ import unicodedata
 _D_WITH_STROKE = {0x110: "D", 0x111: "d", 0xD0: "D", 0xF0: "d", 0x189: "D", 0x256: "d"}
 _DASHES = (*range(0x2010, 0x2016), 0x2043, 0x2212, 0x2E3A, 0x2E3B, 0xFE58, 0xFE63, 0xFF0D)
 _ZEROS = (0x17E0, 0x0E50, 0x0ED0, 0x0660, 0x06F0)  # Khmer, Thai, Lao, Arabic-Indic, Persian
+_JOINERS = "\u200c\u200d"
+_BINDING = "\u200d\u17d2"  # what comes after one of these belongs to what is before it: in emoji, in Khmer
 _MARKS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+")  # never Khmer's vowels
 
 
@@ -80,6 +82,19 @@ def safe_text(text: str, limit: int) -> str:
     if not composed.isprintable():
         composed = _visible(composed)
     return composed[:limit].strip()
+
+
+def whole_letters(text: str, end: int) -> int:
+    """The last place at or before `end` where no letter comes apart: a sign above or below belongs to the letter before
+    it, what is joined to its neighbour by an invisible sign to that, a Khmer foot to the letter it stands under. `end`
+    itself where there is none.
+    """
+    place = min(end, len(text))
+    while 0 < place < len(text) and (
+        unicodedata.category(text[place])[0] == "M" or text[place] in _JOINERS or text[place - 1] in _BINDING
+    ):
+        place -= 1
+    return place or end
 
 
 def _visible(text: str, keep: str = "") -> str:

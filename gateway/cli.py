@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from pydantic import BaseModel, SecretStr
@@ -15,17 +14,25 @@ from domain.errors import GatewayError, SettingsError
 from gateway.configuration import load_settings
 from gateway.docs import write_docs
 from gateway.exit_codes import ExitCode, exit_code_for
+from gateway.hold_command import hold
+from gateway.hook_command import hook
+from gateway.incident_command import incident
 from gateway.logs import configure_logs
 from gateway.loop import run
-from gateway.roles import Duties, RolesFault, choose
+from gateway.notice_command import notice
+from gateway.officer_command import officer
+from gateway.outbox_command import outbox
+from gateway.person_command import person
+from gateway.roles import Duties, Role, RolesFault, choose
 from gateway.settings import Settings
+from gateway.site_command import site
 from gateway.source_command import source
 from gateway.standing import Standing
-from gateway.terminal import config_option, print_table, without_secret
+from gateway.stoppage_command import stoppage
+from gateway.terminal import bootstrap as _bootstrap
+from gateway.terminal import config_option, print_table, quiet_settings, without_secret
+from gateway.trigger_command import print_trigger
 from gateway.version import installed_version
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,7 +50,7 @@ def cli() -> None:
     "accounts",
     metavar="NAME",
     multiple=True,
-    help="Of the role sms, only this [[sms]] account; may be given several times.",
+    help="Of the roles sms and chat, only this account; may be given several times.",
 )
 def serve(config: Path | None, roles: str | None, accounts: Sequence[str]) -> None:
     """Serve until SIGTERM or Ctrl-C; what is under way is finished first."""
@@ -54,14 +61,19 @@ def serve(config: Path | None, roles: str | None, accounts: Sequence[str]) -> No
 
 
 def _duties(settings: Settings, roles: str | None, accounts: Sequence[str]) -> Duties:
-    configured = [account.name for account in settings.sms]
+    configured = {
+        Role.SMS: [account.name for account in settings.sms],
+        Role.CHAT: [*(bot.name for bot in settings.telegram), *(account.name for account in settings.zalo)],
+    }
     try:
         return choose(roles, accounts, configured, alone=not settings.database.shared)
     except RolesFault as fault:
         raise click.ClickException(str(fault)) from fault
 
 
-cli.add_command(source)
+source.add_command(print_trigger)
+for group in (source, notice, outbox, hold, stoppage, person, hook, officer, site, incident):
+    cli.add_command(group)
 
 
 @cli.command()
@@ -101,8 +113,7 @@ def check_config(config: Path | None, *, connect: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 def status(config: Path | None, *, as_json: bool) -> None:
     """Show who serves, who holds what and what waits, as the store says; the gateways are not asked."""
-    settings = load_settings(config)
-    configure_logs("error", settings.logs.format)
+    settings = quiet_settings(config)
     told: Standing = run(_bootstrap().standing(settings))
     if as_json:
         click.echo(json.dumps(told.plain(), ensure_ascii=False, indent=2))
@@ -178,13 +189,6 @@ def _shown(key: str, value: object) -> Iterator[tuple[str, str]]:
         yield key, ", ".join(str(item) for item in value)
     else:
         yield key, "" if value is None else str(value)
-
-
-def _bootstrap() -> ModuleType:
-    """Everything concrete, imported only by the commands that need it: the others work where a driver is missing."""
-    from gateway import bootstrap  # noqa: PLC0415
-
-    return bootstrap
 
 
 if __name__ == "__main__":

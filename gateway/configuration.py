@@ -11,7 +11,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -30,7 +30,8 @@ CONFIG_VARIABLE = "TRACUU_CONFIG"
 CONFIG_DIRECTORY = Path(gateway.__file__).parent.parent / "config"  # beside the packages, in a checkout and in a wheel
 FILE_SUFFIX = "_file"
 UNSAID = ("string_pattern_mismatch", "too_long")  # faults whose words are a regular expression, or speak of "items"
-LISTS = tuple(name for name in Settings.model_fields if name in ("sources", "sms"))
+ACCOUNTS = ("sms", "telegram", "zalo")  # their names are told apart by nothing else
+LISTS = tuple(name for name in Settings.model_fields if name in ("sources", *ACCOUNTS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,17 +293,37 @@ def _unknown(word: str, known: Iterable[str]) -> str:
 
 def _clashes(data: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
     """What no key can see by itself."""
-    for section in LISTS:
-        seen: set[object] = set()
-        for index, entry in enumerate(data[section] if isinstance(data[section], list) else []):
-            name = entry.get("name") if isinstance(entry, dict) else None
+    for sections in (("sources",), ACCOUNTS):
+        seen: dict[str, str] = {}
+        for section, index, entry in [(s, i, each) for s in sections for i, each in enumerate(_tables(data[s]))]:
+            name = entry.get("name")
             if isinstance(name, str) and name in seen:
-                yield (section, index, "name"), f"{name!r} is taken by another [[{section}]]"
-            seen.add(name if isinstance(name, str) else None)
+                yield (section, index, "name"), f"{name!r} is taken by another [[{seen[name]}]]"
+            elif isinstance(name, str):
+                seen[name] = section
+    yield from _notice_clashes(data)
     lookup = data["lookup"] if isinstance(data["lookup"], dict) else {}
     fresh, stale = lookup.get("fresh_s"), lookup.get("stale_s")
     if isinstance(fresh, int | float) and isinstance(stale, int | float) and stale < fresh:
         yield ("lookup", "stale_s"), "expected at least lookup.fresh_s"
+
+
+def _notice_clashes(data: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    """An account that is not there, and numbers that would follow by no right."""
+    accounts = [entry.get("name") for entry in _tables(data["sms"])]
+    account = data["notices"].get("account") if isinstance(data["notices"], dict) else None
+    if account is not None and account not in accounts:
+        yield ("notices", "account"), f"there is no [[sms]] of this name; there are: {', '.join(map(str, accounts))}"
+    for index, entry in enumerate(_tables(data["sources"])):
+        watch = entry.get("watch")
+        if isinstance(watch, dict) and watch.get("follow_applicants") and not watch.get("follow_basis"):
+            expected = "is needed with follow_applicants: by what right people are told who did not ask"
+            yield ("sources", index, "watch", "follow_basis"), expected
+
+
+def _tables(entries: object) -> Sequence[Mapping[str, Any]]:
+    """The entries of an array of tables; what is none has its own fault."""
+    return [entry if isinstance(entry, dict) else {} for entry in entries] if isinstance(entries, list) else []
 
 
 def _dotted(location: Location) -> str:

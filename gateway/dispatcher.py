@@ -18,6 +18,7 @@ from channels.base import Arrival, Channel, Health, ReportArrival, Settlement
 from conversation.answer import Conversation, Pending, Shape
 from conversation.ports import Decision, Exchange, Journal
 from domain.answers import Outcome
+from domain.buttons import Buttons
 from domain.errors import StoreError
 from domain.message import Address, Category, InboundMessage, OutboundMessage, SendResult
 from gateway.commits import Commits, Entry
@@ -67,7 +68,9 @@ class Dispatcher:
         clock: Callable[[], datetime],
         metrics: Metrics,
         settings: DispatcherSettings,
+        quiet: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`quiet`: it is an hour at which nobody is told anything unasked."""
         self._conversation = conversation
         self._journal = journal
         self._outbox = outbox
@@ -78,7 +81,8 @@ class Dispatcher:
         self._shapes = {channel.account: Shape(channel.capabilities, channel.fits) for channel in channels}
         self._commits = Commits(journal, clock=clock, observe=metrics.journal_commit)
         self._senders = {
-            channel.account: Sender(channel, outbox, record=self._recorder(channel)) for channel in channels
+            channel.account: Sender(channel, outbox, record=self._recorder(channel), quiet=quiet)
+            for channel in channels
         }
         self._stage = Stage(self._decide, most=LARGEST_BATCH)
         self._refunds = Stage[Address](conversation.refund, most=LARGEST_BATCH)
@@ -258,10 +262,10 @@ class Dispatcher:
         if decision.text is None:
             return Exchange(message=message, decision=decision)
         handed_over = self._senders[message.account].reserve()
-        reply = self._reply(message, decision.text)
+        reply = self._reply(message, decision.text, decision.buttons)
         return Exchange(message=message, decision=decision, reply=reply, handed_over=handed_over)
 
-    def _reply(self, message: InboundMessage, text: str) -> OutboundMessage:
+    def _reply(self, message: InboundMessage, text: str, buttons: Buttons) -> OutboundMessage:
         now = self._clock()
         return OutboundMessage(
             id=self._new_id(),
@@ -274,6 +278,7 @@ class Dispatcher:
             created_at=now,
             expires_at=now + self._settings.reply_validity,
             inbound_id=message.id,
+            buttons=buttons,
         )
 
     # ---- written down: settle, send

@@ -14,10 +14,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import gateway
+from domain.notices import URGENCIES, NoticeKind
+from domain.officers import GIVES, RIGHTS, OfficerRole, Right
 from gateway.configuration import CONFIG_DIRECTORY, LISTS, inner_model
 from gateway.exit_codes import MEANINGS
 from gateway.log_actions import LOG_ACTIONS
 from gateway.metrics import COUNTED, PREFIX, READ, RISING
+from gateway.notice_samples import OCCASIONS, Preview, shipped_notices
 from gateway.roles import ROLES
 from gateway.settings import Settings
 from gateway.source_scan import listed_routes
@@ -34,6 +37,8 @@ def pages(command: click.Group) -> dict[str, str]:
         "metrics.md": _page("Metrics", _metrics()),
         "log-actions.md": _page("Log actions", _log_actions()),
         "routes.md": _page("Routes", _routes()),
+        "notices.md": _page("Notices", _notices()),
+        "console-rights.md": _page("Who may what in the console", _console_rights()),
     }
 
 
@@ -153,6 +158,34 @@ def _option(option: click.Option) -> tuple[str, str, str]:
     return names, f"`{option.envvar}`" if option.envvar else "", option.help or ""
 
 
+# ---- notices
+
+
+def _notices() -> Iterator[str]:
+    yield (
+        "What people are told without asking: the texts of `config/texts` as they leave, for a dossier that is nobody's, "
+        "with the alphabet, the segments and the characters of each. `tracuu notice preview` shows them with your own "
+        "texts and agencies. A notice is sent without accents unless its reader or the account wants them; what does not "
+        "fit two segments with accents goes without. How to end it comes last, where there is room. An urgent one waits for the "
+        "quiet hours to end, a normal one for room in the day's count as well, one for an office for its working hours. "
+        "What a notice asks for (papers, a fee) is named only to whoever proved a right to know it."
+    )
+    yield ""
+    yield from _table(
+        ("notice", "sent when", "urgency"),
+        [(f"`{kind}`", OCCASIONS[kind], str(URGENCIES[kind])) for kind in NoticeKind],
+    )
+    for kind in NoticeKind:
+        yield from ("", f"## {kind}", "")
+        yield from _table(
+            ("", "language", "alphabet", "segments", "characters", "text"), map(_notice_cells, shipped_notices(kind))
+        )
+
+
+def _notice_cells(shown: Preview) -> Sequence[str]:
+    return shown.note, shown.language, shown.alphabet, str(shown.segments), str(shown.characters), shown.text
+
+
 # ---- metrics, log actions, routes
 
 
@@ -189,3 +222,42 @@ def _routes() -> Iterator[str]:
         ("package", "method", "path", "answers"),
         [(f"`{package}`", method, f"`{path}`", summary) for (package, method, path), summary in sorted(rows.items())],
     )
+
+
+# ---- the console's rights
+
+
+ACCESS = {"PUBLIC": "everybody", "SIGNED_IN": "whoever is signed in"}
+
+
+def _console_rights() -> Iterator[str]:
+    yield (
+        "Every route of the console needs one right, which the server checks before anything else; an officer has the "
+        "rights of all their roles, for objects of their agency, of those below it and of those whose work they took "
+        "over. Objects of others answer 404. What is beside a right, such as that nobody approves what they wrote, says "
+        "the page of its subject."
+    )
+    yield ""
+    yield from _table(
+        ("right", *(f"`{role}`" for role in OfficerRole)),
+        [(f"`{right}`", *("yes" if role in RIGHTS[right] else "" for role in OfficerRole)) for right in Right],
+    )
+    yield from ("", "## Which roles one may give", "")
+    yield "And to manage an officer is to be allowed to give all the roles the officer has. Nobody manages oneself."
+    yield ""
+    yield from _table(
+        ("who has", *(f"may give `{role}`" for role in OfficerRole)),
+        [(f"`{giver}`", *("yes" if role in given else "" for role in OfficerRole)) for giver, given in GIVES.items()],
+    )
+    yield from ("", "## Routes", "")
+    routes = [each for each in listed_routes(ROOT) if each.needs]
+    yield from _table(
+        ("method", "path", "needs", "answers"),
+        [(each.method, f"`{each.path}`", _needed(each.needs), each.summary) for each in routes],
+    )
+
+
+def _needed(needs: str) -> str:
+    """`Right.AUDIT_SEE` as the first table names it. Raises KeyError: the source says something else."""
+    kind, _, name = needs.partition(".")
+    return f"`{Right[name]}`" if kind == "Right" else ACCESS[name]

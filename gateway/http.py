@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from channels.base import Health, RouteDef
@@ -23,6 +26,8 @@ log = structlog.get_logger()
 CHECK_TIMEOUT_S = 2.0
 LARGEST_BODY = 65_536
 SHUTDOWN_TIMEOUT_S = 5.0
+LINE_EVERY_S = 60.0
+SLOWEST_BODY_S = 20.0  # a body of the largest size at 26 kbit/s
 NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
 
 # Set where a handler has set nothing: an answer of ours loads nothing, is framed by nobody and kept by nobody.
@@ -31,20 +36,51 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
 Check = Callable[[], Awaitable[Health]]
 
 
+class Route(Protocol):
+    """What is served: a channels.base.RouteDef or a console.routes.ConsoleRoute."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def handler(self) -> Callable[[Any], Awaitable[Any]]: ...
+
+
+Lost = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 # ---- applications
 
 
-def make_app(routes: Iterable[RouteDef], *, max_body_bytes: int = LARGEST_BODY) -> web.Application:
-    """An application with these routes, our headers on every answer and a limit on every body (413 beyond)."""
-    app = web.Application(client_max_size=max_body_bytes, middlewares=[_answer_failures])
-    app.on_response_prepare.append(_add_headers)
+def make_app(
+    routes: Iterable[Route],
+    *,
+    max_body_bytes: int = LARGEST_BODY,
+    https: bool = False,
+    hsts_s: int = 0,
+    lost: Lost | None = None,
+    slowest_body_s: float = SLOWEST_BODY_S,
+) -> web.Application:
+    """An application with these routes, our headers on every answer and a limit on every body (413 beyond).
+
+    https: browsers reach us by it. hsts_s: seconds for which they keep to it (RFC 6797), 0: not said. lost: shows a page to a browser that asks
+    for an address there is not; None: a problem as for everybody else.
+    """
+    app = web.Application(
+        client_max_size=max_body_bytes,
+        middlewares=[_answer_failures(lost), _refuse_unreadable(BodyLines(), slowest_body_s)],
+    )
+    app.on_response_prepare.append(_add_headers(_headers(https=https, hsts_s=hsts_s)))
     for route in routes:
         if route.method == "GET":
             app.router.add_get(route.path, route.handler)  # and HEAD, which asks for the headers of the same
@@ -53,25 +89,132 @@ def make_app(routes: Iterable[RouteDef], *, max_body_bytes: int = LARGEST_BODY) 
     return app
 
 
-@web.middleware
-async def _answer_failures(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """A bug of ours is a 500 that tells nothing, and a line for the operator that names the route, not what was asked."""
-    try:
-        return await handler(request)
-    except web.HTTPException:
-        raise
-    except Exception:
-        resource = request.match_info.route.resource
-        log.exception("http.failed", method=request.method, route=resource.canonical if resource else "")
-        problem = {"type": "about:blank", "title": "Internal Server Error", "status": 500}
-        return web.json_response(problem, status=500, content_type="application/problem+json")
+def _answer_failures(lost: Lost | None) -> Middleware:
+    """A bug of ours is a 500 that tells nothing, and a line for the operator that names the route, not what was asked.
+    What aiohttp refuses by itself is a problem too (RFC 9457), with the headers it gave.
+    """
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPError as error:
+            if lost is not None and error.status == HTTPStatus.NOT_FOUND and _is_browser(request):
+                return await lost(request)
+            return _problem(error.status, error.headers)
+        except web.HTTPException:
+            raise
+        except Exception:
+            log.exception("http.failed", method=request.method, route=_route(request))
+            return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, {})
+
+    return answer
 
 
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    headers = response.headers
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
-    headers.popall("Server", None)  # what we run on is nobody's business
+def _problem(status: int, headers: Mapping[str, str]) -> web.Response:
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    kept = {name: value for name, value in headers.items() if name == "Allow"}
+    return web.json_response(body, status=status, content_type="application/problem+json", headers=kept)
+
+
+def _is_browser(request: web.Request) -> bool:
+    return "text/html" in request.headers.get("Accept", "")
+
+
+class BodyLines:
+    """Of bodies that cannot be read, one line a minute: anybody may send them, and nobody may fill the disk with them.
+
+    clock: seconds on any scale that never goes back.
+    """
+
+    __slots__ = ("_clock", "_last", "_left_out")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last: float | None = None
+        self._left_out = 0
+
+    def unreadable(self, route: str, error: Exception) -> None:
+        now = self._clock()
+        if self._last is not None and now - self._last < LINE_EVERY_S:
+            self._left_out += 1
+            return
+        log.warning("http.body_unreadable", route=route, error=type(error).__name__, left_out=self._left_out)
+        self._last, self._left_out = now, 0
+
+
+def _refuse_unreadable(lines: BodyLines, slowest_s: float) -> Middleware:
+    """A body that is not what its headers say (its encoding, its chunks, its length) is the caller's fault: 400. One that
+    does not come within `slowest_s` seconds is not waited for: 408.
+    """
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        status = HTTPStatus.BAD_REQUEST
+        watch = _watch_body(request, slowest_s) if request.can_read_body else None
+        try:
+            return await handler(request)
+        except _BodyTooSlow:
+            status = HTTPStatus.REQUEST_TIMEOUT
+        except web.RequestPayloadError as error:
+            lines.unreadable(_route(request), error)
+        except ConnectionResetError as error:
+            if request.transport is not None:  # it was not the caller who left
+                raise
+            lines.unreadable(_route(request), error)
+        finally:
+            if watch is not None:
+                watch.cancel()
+        problem = {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": status,
+            "detail": "The body cannot be read.",
+        }
+        response = web.json_response(problem, status=status, content_type="application/problem+json")
+        response.force_close()  # where the next request begins, nobody can tell
+        return response
+
+    return refuse
+
+
+class _BodyTooSlow(Exception):
+    """Raised where a handler reads a body that does not come."""
+
+
+def _watch_body(request: web.Request, within_s: float) -> asyncio.TimerHandle:
+    """Whoever reads the body after so many seconds, and it is not whole, is told so; what a handler does with a body
+    that came is not hurried.
+    """
+
+    def look() -> None:
+        if not request.content.is_eof():
+            request.content.set_exception(_BodyTooSlow())
+
+    return asyncio.get_running_loop().call_later(within_s, look)
+
+
+def _route(request: web.Request) -> str:
+    """As it was declared, without what was asked."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""
+
+
+def _headers(*, https: bool, hsts_s: int) -> Mapping[str, str]:
+    """Browsers complain of an opener policy where they do not trust the origin anyway: over http."""
+    opener = {"Cross-Origin-Opener-Policy": "same-origin"} if https else {}
+    kept = {"Strict-Transport-Security": f"max-age={hsts_s}"} if hsts_s else {}
+    return SECURITY_HEADERS | opener | kept
+
+
+def _add_headers(ours: Mapping[str, str]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    async def add(_: web.Request, response: web.StreamResponse) -> None:
+        headers = response.headers
+        for name, value in ours.items():
+            headers.setdefault(name, value)
+        headers.popall("Server", None)  # what we run on is nobody's business
+
+    return add
 
 
 def public_routes(routes: Iterable[RouteDef]) -> list[RouteDef]:

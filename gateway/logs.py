@@ -7,6 +7,7 @@ or number, masks whatever looks like a telephone number in any other, and shows 
 from __future__ import annotations
 
 import enum
+import json
 import logging
 import re
 import sys
@@ -213,13 +214,19 @@ def _told(error: BaseException) -> dict[str, object]:
 
 def _renderers(layout: str, stream: TextIO) -> list[structlog.typing.Processor]:
     if layout == "json":
-        return [_action_first, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+        return [_action_first, renderer, cast("structlog.typing.Processor", _without_escapes)]
     return [_one_line_exception, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
 
 
 def _action_first(_: object, __: str, event: Event) -> Event:
     """For people who read JSON all the same: when, how grave, what; then the rest."""
     return {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "action": event.pop("event"), **event}
+
+
+def _without_escapes(_: object, __: str, line: str) -> str:
+    """A line that moves no terminal and is one line to every reader: what is not seen, as JSON writes it."""
+    return line if line.isprintable() else "".join(s if s.isprintable() else json.dumps(s)[1:-1] for s in line)
 
 
 def _one_line_exception(_: object, __: str, event: Event) -> Event:

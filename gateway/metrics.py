@@ -18,10 +18,12 @@ from prometheus_client.registry import Collector
 
 from conversation.ports import Decision
 from domain.message import SendResult
+from domain.notices import NoticeKind
 
 ANSWER_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 READ_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+WATCH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -46,7 +48,9 @@ COUNTED = (
     Figure("answers", ("channel", "inquiry", "outcome"), "Messages answered, by what was asked and how it ended."),
     Figure("muted", ("channel",), "Messages a guard left without a reply."),
     Figure(
-        "guards", ("event",), "Alarm: prefix_walked, somebody walks through codes; ceiling_reached, an hour's replies."
+        "guards",
+        ("event",),
+        "Alarm: prefix_walked, site_walked, somebody walks through codes; ceiling_reached, an hour's replies.",
     ),
     Figure("answer_seconds", ("channel",), "From arrival to the commit of the decision.", ANSWER_SECONDS),
     Figure("questions", ("outcome",), "Questions asked over HTTP GET, by how they ended."),
@@ -56,6 +60,13 @@ COUNTED = (
         ("source", "event"),
         "Reads of a one-stop system, by how they ended; and what in them could not be understood.",
     ),
+    Figure("hooks", ("source", "result"), "Calls of the webhook: accepted, or why they were refused."),
+    Figure("changes", ("source", "feed"), "Dossiers found changed, by how it was heard of."),
+    Figure("notices", ("kind",), "Notices written to the outbox, by what they tell."),
+    Figure(
+        "mass_changes", ("source",), "Alarm: so many dossiers changed at once that their notices wait for an operator."
+    ),
+    Figure("watch_seconds", ("source", "feed"), "One step of a watcher: read, compared and recorded.", WATCH_SECONDS),
     Figure("source_read_seconds", ("source",), "One read of a one-stop system.", READ_SECONDS),
     Figure("status_unmapped", ("source",), "Alarm: states the mapping of a source does not know."),
     Figure("journal_commit_seconds", (), "One commit of the journal.", COMMIT_SECONDS),
@@ -66,11 +77,24 @@ READ = (  # read when somebody asks for /metrics, from whoever knows
     Figure("in_flight", (), "Messages taken in and not yet answered."),
     Figure("queued", ("account",), "Messages on their way out of this process."),
     Figure("waiting", ("account",), "Messages in the outbox that wait to be claimed."),
+    Figure("deferred", ("account", "reason"), "Messages in the outbox that wait for a later moment or an operator."),
+    Figure("held", ("source",), "Notices of a mass change that wait for an operator: `tracuu hold list`."),
+    Figure("looks_waiting", ("source",), "Dossiers said to have changed that were not looked at yet, 5,000 at most."),
+    Figure(
+        "watch_lag_seconds", ("source", "feed"), "Since a feed was last found at its end, or a page of it was recorded."
+    ),
     Figure("bound", ("account",), "1 while the account can send, 0 while it cannot."),
     Figure("leases", ("lease",), "1 while this process does what only one may do, 0 while it waits for its turn."),
     Figure("sms_events", ("account", "event"), "What an SMPP account has seen since the start."),
+    Figure("telegram_events", ("account", "event"), "What a Telegram bot has seen since the start."),
+    Figure("zalo_events", ("account", "event"), "What a Zalo account has seen since the start."),
+    Figure(
+        "zalo_days_left",
+        ("account",),
+        "Days until a person has to let us speak for a Zalo account again, if not renewed.",
+    ),
 )
-RISING = frozenset({"sms_events"})
+RISING = frozenset({"sms_events", "telegram_events", "zalo_events"})
 PREFIX = "tracuu_"
 Reading = Mapping[tuple[str, ...], float]
 
@@ -120,6 +144,9 @@ class Metrics:
         self._answers, self._muted, self._answer_seconds = bound["answers"], bound["muted"], bound["answer_seconds"]
         self._guards = bound["guards"]
         self._questions, self._sent, self._lookups = bound["questions"], bound["sent"], bound["lookups"]
+        self._hooks = bound["hooks"]
+        self._changes, self._notices, self._mass_changes = bound["changes"], bound["notices"], bound["mass_changes"]
+        self._watch_seconds = bound["watch_seconds"]
         self._source_read_seconds, self._status_unmapped = bound["source_read_seconds"], bound["status_unmapped"]
         self._commit_seconds, self._batch_size = bound["journal_commit_seconds"](), bound["journal_batch_size"]()
         self._readings = _Readings()
@@ -156,6 +183,23 @@ class Metrics:
     def lookup(self, event: str, source: str) -> None:
         """The `count` of lookup.service."""
         self._lookups(source, event).inc()
+
+    def hook(self, source: str, result: str) -> None:
+        """A call of the webhook, by how it ended."""
+        self._hooks(source, result).inc()
+
+    def changes_seen(self, source: str, feed: str, count: int) -> None:
+        """Dossiers found changed; with the next three the `count` of notifications.looking."""
+        self._changes(source, feed).inc(count)
+
+    def noticed(self, kind: NoticeKind, count: int) -> None:
+        self._notices(kind.value).inc(count)
+
+    def mass_change(self, source: str) -> None:
+        self._mass_changes(source).inc()
+
+    def looked(self, source: str, feed: str, seconds: float) -> None:
+        self._watch_seconds(source, feed).observe(seconds)
 
     def source_read(self, source: str, seconds: float) -> None:
         self._source_read_seconds(source).observe(seconds)

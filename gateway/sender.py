@@ -1,4 +1,9 @@
-"""One account's way out: a bounded queue fed by the fast path and by the claim loop."""
+"""One account's way out: a bounded queue fed by the fast path and by the claim loop.
+
+Answers somebody waits for must not stand behind what nobody asked for. So what is not a reply is claimed some time
+ahead but handed over only just before its turn: a reply finds at most SECONDS_AHEAD of the account's rate before it,
+and as little is in doubt when a process dies.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +14,24 @@ import structlog
 
 from channels.base import Channel
 from domain.errors import StoreError, StoreUncertain
-from domain.message import OutboundMessage, SendResult, SendStatus
+from domain.message import Category, OutboundMessage, SendResult, SendStatus
 from notifications.ports import Outbox
 
 SECONDS_OF_ROOM = 2.0  # of the account's rate
 UNLIMITED_ROOM = 2_000  # messages, where the account has no rate
 CLAIM_EVERY = 0.5  # seconds between looks at the outbox
+LARGEST_CLAIM = 200
 LARGEST_SEND = 200
-SECONDS_OF_SEND = (
-    0.1  # of the account's rate: results come with a batch's last message, and until then all are in doubt
-)
+# Of the account's rate:
+SECONDS_CLAIMED = 1.0  # what is claimed at a time
+SECONDS_AHEAD = 0.1  # what is handed over, beside replies, before the channel is done with what went before
+SECONDS_OF_SEND = 0.05  # a batch: results come with its last message, and until then all are in doubt
 
 log = structlog.get_logger()
+
+
+def _never() -> bool:
+    return False
 
 
 class Sender:
@@ -33,17 +44,24 @@ class Sender:
         *,
         record: Callable[[list[SendResult]], None],
         claim_every: float = CLAIM_EVERY,
+        quiet: Callable[[], bool] = _never,
     ) -> None:
+        """`quiet`: nobody is told anything unasked now; what was tried in vain before the night waits for the morning."""
         self._channel = channel
         self._outbox = outbox
         self._record = record
         self._claim_every = claim_every
-        self._room = max(1, int(channel.rate * SECONDS_OF_ROOM)) if channel.rate > 0 else UNLIMITED_ROOM
-        share = int(channel.rate * SECONDS_OF_SEND) if channel.rate > 0 else LARGEST_SEND
-        self._largest_send = max(1, min(share, LARGEST_SEND))
+        self._quiet = quiet
+        rate = channel.rate
+        self._room = max(1, int(rate * SECONDS_OF_ROOM)) if rate > 0 else UNLIMITED_ROOM
+        self._largest_claim = _share(rate, SECONDS_CLAIMED, LARGEST_CLAIM)
+        self._largest_send = _share(rate, SECONDS_OF_SEND, LARGEST_SEND)
+        self._ahead = min(self._room, max(2, _share(rate, SECONDS_AHEAD, self._room)))
         self._taken = 0  # reserved, queued or being sent
         self._queue: list[OutboundMessage] = []
-        self._claimed: Sequence[OutboundMessage] = ()  # ours, and not yet written as handed over
+        self._claimed: list[OutboundMessage] = []  # ours, in turn, and not yet written as handed over
+        self._replies_wait = True  # in the outbox, as far as we know
+        self._more_waits = True
         self._wake = asyncio.Event()
         self._claim_wake = asyncio.Event()
         self._sends: set[asyncio.Task[None]] = set()
@@ -74,6 +92,7 @@ class Sender:
 
     def claim_soon(self) -> None:
         """Something waits in the outbox."""
+        self._replies_wait = self._more_waits = True
         self._claim_wake.set()
 
     async def run(self) -> None:
@@ -114,35 +133,73 @@ class Sender:
         self._taken -= places
         if self._taken == 0:
             self._idle.set()
+        if self._something_waits and self._ahead - self._taken >= self._largest_send:
+            self._claim_wake.set()
+
+    @property
+    def _something_waits(self) -> bool:
+        return bool(self._claimed) or self._replies_wait or self._more_waits
 
     async def _claim_forever(self) -> None:
         while True:
             try:
                 async with asyncio.timeout(self._claim_every):
                     await self._claim_wake.wait()
-            except TimeoutError:
-                pass  # polling is the truth, the wake-up only makes it quick
+            except TimeoutError:  # polling is the truth, the wake-up only makes it quick
+                self._replies_wait = self._more_waits = True
             self._claim_wake.clear()
-            await self._claim()
+            try:
+                await self._claim()
+            except StoreError as error:
+                log.warning("outbox.claim_failed", account=self._channel.account, error=str(error))
 
     async def _claim(self) -> None:
-        room = min(self._room - self._taken, LARGEST_SEND)
-        if room <= 0 or not self._channel.ready:
+        """Replies go as long as there is room, the rest only as far ahead as keeps the channel busy."""
+        if not self._channel.ready:
+            await self._give_back()
             return
-        try:
-            # What was claimed before a store that went away is still ours, and nobody else will send it.
-            self._claimed = self._claimed or await self._outbox.claim(self._channel.account, room)
-            ours = await self._hand_over([message.id for message in self._claimed])
-        except StoreError as error:
-            log.warning("outbox.claim_failed", account=self._channel.account, error=str(error))
+        if self._taken < self._room:
+            await self._fetch()
+        await self._pass_on()
+        if self._taken < self._ahead and (self._claimed or self._more_waits):
+            self._claim_wake.set()
+
+    async def _give_back(self) -> None:
+        """What cannot leave now is nobody's: the account may be another process's soon."""
+        if self._claimed:
+            await self._outbox.release([message.id for message in self._claimed])
+            self._claimed = []
+
+    async def _fetch(self) -> None:
+        """Claim the next in turn; where enough of the others are claimed, only replies, which go before them."""
+        account, most = self._channel.account, self._largest_claim
+        if self._quiet():
+            self._more_waits = False  # which the next look finds out anew
+        if len(self._claimed) < self._ahead and self._more_waits:
+            found = await self._outbox.claim(account, most)
+            self._more_waits = self._replies_wait = len(found) == most
+        elif self._replies_wait:
+            found = await self._outbox.claim(account, most, replies_only=True)
+            self._replies_wait = len(found) == most
+        else:
             return
-        claimed, self._claimed = self._claimed, ()
-        self._accept([message for message in claimed if message.id in ours])
+        # One of a broadcast that was paused and resumed at once may have been taken from us and claimed again.
+        ours = {message.id: message for message in (*self._claimed, *found)}
+        self._claimed = sorted(ours.values(), key=lambda message: (message.category.priority, message.id))
+
+    async def _pass_on(self) -> None:
+        """Hand over as much as may go now. What the store cannot write stays ours, and nobody else will send it."""
+        replies = sum(message.category is Category.REPLY for message in self._claimed)
+        count = min(max(self._ahead - self._taken, min(replies, self._room - self._taken), 0), LARGEST_SEND)
+        batch = self._claimed[:count]
+        if not batch:
+            return
+        ours = await self._hand_over([message.id for message in batch])
+        self._claimed = self._claimed[count:]
+        self._accept([message for message in batch if message.id in ours])
 
     async def _hand_over(self, claimed: Sequence[int]) -> frozenset[int]:
         """Those that are still ours to send."""
-        if not claimed:
-            return frozenset()
         try:
             return await self._outbox.hand_over(claimed)
         except StoreUncertain as error:
@@ -157,5 +214,8 @@ class Sender:
         self._idle.clear()
         self._queue.extend(claimed)
         self._wake.set()
-        if len(claimed) == LARGEST_SEND:
-            self._claim_wake.set()
+
+
+def _share(rate: float, seconds: float, most: int) -> int:
+    """So many messages; of an account without a rate, the most."""
+    return max(1, min(int(rate * seconds), most)) if rate > 0 else most

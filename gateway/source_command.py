@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
 import click
 
@@ -16,6 +15,7 @@ from gateway.exit_codes import ExitCode
 from gateway.logs import configure_logs
 from gateway.loop import run
 from gateway.settings import Settings, SourceSettings
+from gateway.terminal import bootstrap as _bootstrap
 from gateway.terminal import config_option, print_table, without_secret
 from lookup.ports import ReportedField, ReportedState, SourceReport
 
@@ -149,10 +149,3 @@ def _state_cells(each: ReportedState) -> Sequence[str]:
         rows,
         "assumed, please check" if each.assumed else note,
     )
-
-
-def _bootstrap() -> ModuleType:
-    """Everything concrete, imported only by the command that needs it."""
-    from gateway import bootstrap  # noqa: PLC0415
-
-    return bootstrap

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGES = ("adapters", "channels", "conversation", "domain", "gateway", "lookup", "notifications")
+PACKAGES = ("adapters", "channels", "console", "conversation", "domain", "gateway", "lookup", "notifications")
 LOG_METHODS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 LOGGERS = frozenset({"log", "_log"})
 ANY = "*"
+ADDRESSES = "paths"
+ROUTES = frozenset({"RouteDef", "ConsoleRoute"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +25,13 @@ class LoggedAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedRoute:
-    """A route some line declares."""
+    """A route some line declares. `needs`: of a ConsoleRoute, as it is written: `Right.AUDIT_SEE`."""
 
     method: str
     path: str
     summary: str
     package: str
+    needs: str = ""
 
 
 def logged_actions(root: Path) -> list[LoggedAction]:
@@ -49,7 +52,28 @@ def listed_routes(root: Path) -> list[ListedRoute]:
 def _sources(root: Path) -> Iterator[tuple[Path, ast.Module]]:
     for package in PACKAGES:
         for path in sorted((root / package).rglob("*.py")):
-            yield path, ast.parse(path.read_text(encoding="utf-8"))
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            file = _nearest(path, root)
+            yield path, _Addresses(file).visit(tree) if file is not None and file != path else tree
+
+
+def _nearest(path: Path, root: Path) -> Path | None:
+    """The module `paths` beside a module, or in a package around it."""
+    files = (folder / f"{ADDRESSES}.py" for folder in path.parents if folder != root and root in folder.parents)
+    return next((file for file in files if file.exists()), None)
+
+
+class _Addresses(ast.NodeTransformer):
+    """Writes what `paths.NAME` stands for, by the module `paths` that is nearest."""
+
+    def __init__(self, file: Path) -> None:
+        self._tree = ast.parse(file.read_text(encoding="utf-8"))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if not isinstance(node.value, ast.Name) or node.value.id != ADDRESSES:
+            self.generic_visit(node)
+            return node
+        return next(iter(_assigned(node.attr, self._tree)), node)
 
 
 def _actions(path: Path, tree: ast.Module) -> Iterator[LoggedAction]:
@@ -99,10 +123,11 @@ def _assigned(name: str, tree: ast.Module) -> Iterator[ast.expr]:
 def _routes(path: Path, tree: ast.Module) -> Iterator[ListedRoute]:
     package = ".".join(path.parts[:-1][:2])
     for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "RouteDef":
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in ROUTES:
             given = {keyword.arg: list(_texts(keyword.value, tree)) for keyword in call.keywords}
             told = [given.get(name, [ANY]) for name in ("method", "path", "summary")]
             if any(len(texts) != 1 or texts == [ANY] for texts in told):
                 raise ValueError(f"{path}:{call.lineno}: a RouteDef whose method, path or summary cannot be read")
             (method,), (address,), (summary,) = told
-            yield ListedRoute(method=method, path=address, summary=summary, package=package)
+            needs = "".join(ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg == "needs")
+            yield ListedRoute(method=method, path=address, summary=summary, package=package, needs=needs)

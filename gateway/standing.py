@@ -37,12 +37,34 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """`state`: open (came in, waits for its answer), ready, claimed or handed_over (on their way out)."""
+    """`state`: open (came in, waits for its answer), ready (due), claimed or handed_over (on their way out)."""
 
     account: str
     state: str
     messages: int
     oldest_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """Messages that wait for a later moment: `reason` is quiet_hours, daily_cap, office_hours ..."""
+
+    account: str
+    reason: str
+    messages: int
+    next_in_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassChange:
+    """So many dossiers changed at once that their notices wait for an operator: `tracuu hold`."""
+
+    hold: int
+    source: str
+    since: datetime
+    changes: int
+    tracked: int
+    notices: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +75,12 @@ class Standing:
     processes: Sequence[Process]
     leases: Sequence[Held]
     queues: Sequence[Queue]
+    later: Sequence[Later] = ()
+    holds: Sequence[MassChange] = ()
 
     @property
     def oldest_waiting_s(self) -> float | None:
-        """Of all messages that wait for something; None where none waits."""
+        """Of all messages that are due or under way; None where there is none."""
         return max((queue.oldest_s for queue in self.queues), default=None)
 
     def tables(self) -> Iterator[Table]:
@@ -75,6 +99,16 @@ class Standing:
             [(q.account, q.state, str(q.messages), span(q.oldest_s)) for q in self.queues],
             "no message waits",
         )
+        yield (
+            ("account", "waits for", "messages", "first leaves in"),
+            [(each.account, each.reason, str(each.messages), span(each.next_in_s)) for each in self.later],
+            "no message waits for a later moment",
+        )
+        yield (
+            ("hold", "source", "for", "changed", "of", "notices held back"),
+            [_hold_cells(each, self.at) for each in self.holds],
+            "nothing is held back",
+        )
 
     def oldest_line(self) -> str:
         oldest = self.oldest_waiting_s
@@ -87,6 +121,8 @@ class Standing:
             "processes": [_plain(process) for process in self.processes],
             "leases": [_plain(held) for held in self.leases],
             "queues": [_plain(queue) for queue in self.queues],
+            "later": [_plain(each) for each in self.later],
+            "holds": [_plain(each) for each in self.holds],
             "oldest_waiting_s": self.oldest_waiting_s,
         }
 
@@ -104,6 +140,11 @@ def _lease_cells(held: Held, at: datetime) -> Sequence[str]:
     return held.lease, f"process {held.process}", span((at - held.since).total_seconds()), span(held.left_s)
 
 
+def _hold_cells(each: MassChange, at: datetime) -> Sequence[str]:
+    for_s = (at - each.since).total_seconds()
+    return str(each.hold), each.source, span(for_s), str(each.changes), str(each.tracked), str(each.notices)
+
+
 def span(seconds: float) -> str:
     """The largest unit and the next: `2 h 5 min`."""
     left = round(max(seconds, 0))
@@ -115,6 +156,6 @@ def span(seconds: float) -> str:
     return " ".join(word for word in words[:2] if not word.startswith("0 ")) or "0 s"
 
 
-def _plain(value: Process | Held | Queue) -> Mapping[str, Any]:
+def _plain(value: Process | Held | Queue | Later | MassChange) -> Mapping[str, Any]:
     cells = {name: getattr(value, name) for name in type(value).__slots__}
     return {name: cell.isoformat() if isinstance(cell, datetime) else cell for name, cell in cells.items()}

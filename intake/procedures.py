@@ -9,7 +9,7 @@ from datetime import date, datetime
 from itertools import combinations
 from typing import Any
 
-from domain.procedure import Procedure
+from domain.procedure import Procedure, ProcedureForm
 from domain.text import fold, safe_text
 from intake.ports import MOST_HITS
 from intake.search import Entry, SearchIndex, Wording
@@ -17,6 +17,7 @@ from intake.search import Entry, SearchIndex, Wording
 LEVELS = ("toàn trình", "một phần", "thông tin")  # decree 224/2026/NĐ-CP art. 14; "thông tin": not online at all
 TEXT_MAX = 300  # characters of any text of a row
 
+_FILE = re.compile(r"[a-z0-9][a-z0-9-]*\.(?:docx?|odt|pdf|rtf|xlsx?)")
 _CODE = re.compile(r"\d\.\d{6}")
 # In a text: with or without the agency behind it, which says who published it and not what it is.
 _TYPED_CODE = re.compile(r"(?<![\d.])(\d)[.,]?(\d{6})(?:[.,]\d{3}[.,]\d{2}[.,]\d{2}[.,][A-Za-z]\d{2})?(?![\dA-Za-z])")
@@ -55,7 +56,7 @@ class Procedures:
         procedures: list[Procedure] = []
         for number, row in enumerate(mapping.get("procedure", ()), start=1):
             name = f"procedure {row.get('code', f'number {number}')}"
-            filled, wrong = _with_shared(row, mapping.get("shared", {}))
+            filled, wrong = _with_shared(_with_forms(row), mapping.get("shared", {}))
             wrong = wrong or [*_misshapen(filled)] or [*_wrong(filled)]
             faults += [f"{name}: {fault}" for fault in wrong]
             if not wrong:
@@ -124,13 +125,14 @@ _SHAPES: Mapping[str, _Shape] = {
     "days": _Shape(int),
     "days_note": _Shape(Mapping),
     "papers": _Shape(Mapping, inner=list),
-    "forms": _Shape(list),
+    "forms": _Shape(list, inner=Mapping),
     "level": _Shape(str),
     "field": _Shape(str),
     "keywords": _Shape(list),
     "valid_from": _Shape(date),
     "valid_to": _Shape(date),
 }
+_INNER: Mapping[type, str] = {str: "texts", list: "lists", Mapping: "texts or { name, file }"}
 _SHARED_KEYS = ("where", "fee", "days_note")
 _WHOLE: Mapping[str, type] = {"courtesy": list, "abbreviations": Mapping, "shared": Mapping, "procedure": list}
 
@@ -147,6 +149,14 @@ def _faults_of_the_whole(mapping: Mapping[str, Any]) -> Iterator[str]:
     rows = mapping.get("procedure", ())
     if isinstance(rows, list) and not all(isinstance(row, Mapping) for row in rows):
         yield "procedures: a procedure must be a mapping"
+
+
+def _with_forms(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row with a form that is only named written out: "Tờ khai" is { name = "Tờ khai" }."""
+    forms = row.get("forms")
+    if not isinstance(forms, list):
+        return row
+    return {**row, "forms": [{"name": form} if isinstance(form, str) else form for form in forms]}
 
 
 def _with_shared(row: Mapping[str, Any], shared: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -166,7 +176,7 @@ def _misshapen(row: Mapping[str, Any]) -> Iterator[str]:
         elif not isinstance(value, shape.kind) or isinstance(value, datetime | bool):
             yield f"{key} must be a {shape.kind.__name__.lower()}"
         elif shape.kind in (Mapping, list) and not all(isinstance(each, shape.inner) for each in _leaves(value)):
-            yield f"{key} may hold {'texts' if shape.inner is str else 'lists'} only"
+            yield f"{key} may hold {_INNER[shape.inner]} only"
         elif shape.inner is list and not all(isinstance(each, str) for inner in _leaves(value) for each in inner):
             yield f"{key} may hold lists of texts only"
 
@@ -186,8 +196,17 @@ def _wrong(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"level must be one of {', '.join(LEVELS)}"
     if any(safe_text(text, TEXT_MAX) != text for text in _texts(row)):
         yield f"a text holds control characters, spaces at its ends or more than {TEXT_MAX} characters"
+    yield from (fault for form in row.get("forms", ()) for fault in _wrong_form(form))
     if row.get("valid_from", date.min) > row.get("valid_to", date.max):
         yield "valid_from is later than valid_to"
+
+
+def _wrong_form(form: Mapping[str, Any]) -> Iterator[str]:
+    name, file = form.get("name"), form.get("file", "")
+    if form.keys() - {"name", "file"} or not isinstance(name, str) or not name or not isinstance(file, str):
+        yield "a form has a name and perhaps a file, both texts"
+    elif file and not _FILE.fullmatch(file):
+        yield f"the file {safe_text(file, TEXT_MAX)} is not named like to-khai-khai-sinh.docx"
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -206,4 +225,5 @@ def _leaves(value: Any) -> Iterable[Any]:  # noqa: ANN401 - out of a file
 def _read(row: Mapping[str, Any]) -> Procedure:
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items() if key != "field"}
     papers = {language: tuple(each) for language, each in row.get("papers", {}).items()}
-    return Procedure(**{**values, "papers": papers, "field_name": row.get("field", "")})
+    forms = tuple(ProcedureForm(**form) for form in row.get("forms", ()))
+    return Procedure(**{**values, "papers": papers, "forms": forms, "field_name": row.get("field", "")})

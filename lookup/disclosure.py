@@ -7,7 +7,7 @@ not in it because the gateway never reads them. Seals prove, and leave with nobo
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from domain.answers import DossierAnswer, Outcome
@@ -86,19 +86,22 @@ class Disclosure:
         answer: DossierAnswer,
         *,
         number: str = "",
+        joined: Sequence[str] = (),
         proof: Proof | None = None,
         walked: bool = False,
         locked: bool = False,
     ) -> Judged:
         """What is told of `answer`.
 
-        `number` is the sender's own, empty where the channel does not prove it. When it is the one on the dossier it
-        decides alone, even beside a wrong typed proof: the reply goes to the owner's telephone. `walked`: somebody walks
+        `number` is the sender's own, empty where the channel does not prove it; `joined` are others that were proved to be
+        theirs. When one of them is the one on the dossier it decides alone, even beside a wrong typed proof: the reply
+        goes to the owner's telephone, or to what they joined to it. `walked`: somebody walks
         through codes like this one; `locked`: too many wrong proofs were typed for this code. Both refuse whoever has
         not proved, whatever there is; a locked code takes no typed proof, not even the right one.
         """
         proofs = answer.dossier.proofs if answer.dossier is not None else frozenset[str]()
-        if number and self._shows(answer.code, Proof(ProofKind.NUMBER, number), proofs):
+        own = (number, *joined) if number else joined
+        if any(self._shows(answer.code, Proof(ProofKind.NUMBER, each), proofs) for each in own):
             return self._told(answer, Tier.PROVED)
         if locked and self.proving(proof):
             return _refused(answer)

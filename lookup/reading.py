@@ -66,6 +66,11 @@ class SourceReader:
         self._unanswered: Sequence[DossierCode] = ()  # of the last read that failed
         self._trouble = ""  # what was last said of it in the log; empty: it answers
 
+    @property
+    def paused(self) -> bool:
+        """It failed so often that it is left alone for a while."""
+        return self._breaker.refuses()
+
     async def find(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Heard]:
         """What the source says of each of these; those are absent that could not be read while others could.
 

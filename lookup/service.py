@@ -100,6 +100,10 @@ class LookupService:
         self._batchers: dict[Route, Batcher[DossierCode, DossierAnswer]] = {}
         self._underway: set[_Flight] = set()
 
+    def paused(self) -> Collection[str]:
+        """The names of the sources that are left alone for a while, having failed again and again."""
+        return [name for name, reader in self._readers.items() if reader.paused]
+
     async def cached(
         self, codes: Sequence[DossierCode], *, proving: Collection[DossierCode] = ()
     ) -> Mapping[DossierCode, DossierAnswer]:

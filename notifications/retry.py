@@ -20,10 +20,16 @@ class OutboxState(enum.StrEnum):
     STOPPED = "stopped"
     EXPIRED = "expired"
     UNKNOWN = "unknown"
+    HELD = "held"  # waits for an operator: a mass change
+    MERGED = "merged"  # a newer notice took its place
+    DROPPED = "dropped"  # by an operator
 
 
 REPLY_RESEND_WITHIN = timedelta(minutes=2)  # a second copy of a status is harmless, a late one is noise
 NOTICE_RESEND_AFTER = timedelta(minutes=10)  # long enough for a delivery report to settle the doubt
+SHORTEST_WAIT = timedelta(seconds=1)  # of what did not leave
+LONGEST_WAIT = timedelta(minutes=10)
+LONGEST_WAIT_OF_A_LINE = timedelta(minutes=1)  # it was the line that was busy: nothing is wrong with this message
 HIGHEST_ATTEMPTS = {Category.REPLY: 2, Category.NOTICE: 2, Category.BROADCAST: 1}  # after an unknown outcome
 
 FINAL = {
@@ -51,13 +57,29 @@ def after_send(
     now: datetime,
     retry_after: float = 0.0,
 ) -> Next:
-    """What follows a result. `attempts` counts hand-overs including this one; `retry_after` is in seconds."""
+    """What follows a result. `attempts` counts hand-overs including this one; `retry_after`, in seconds, is what the
+    channel asks of its whole line (0: it was this message that was refused for now). A reply that did not leave is tried
+    again after that, a notice or a broadcast after waits that grow with its age: to ten minutes, as for a handset that is
+    off, to one where only the line was busy.
+    """
     if status in FINAL:
         return Next(FINAL[status])
     if status is SendStatus.UNKNOWN:
         return _after_unknown(category, attempts, created_at, now)
-    again = now + timedelta(seconds=retry_after)
+    wait = max(SHORTEST_WAIT, timedelta(seconds=retry_after))
+    if category is not Category.REPLY:
+        longest = LONGEST_WAIT_OF_A_LINE if retry_after else LONGEST_WAIT
+        wait = max(wait, min(_growing_wait(created_at, expires_at, now), longest))
+    again = now + wait
     return Next(OutboxState.EXPIRED) if again >= expires_at else Next(OutboxState.READY, again)
+
+
+def _growing_wait(created_at: datetime, expires_at: datetime, now: datetime) -> timedelta:
+    """As long as the message is old, so that the waits double without anything being counted; but no longer than half
+    of the time it has left, so that one more try always fits.
+    """
+    longest = min(LONGEST_WAIT, (expires_at - now) / 2)
+    return max(SHORTEST_WAIT, min(now - created_at, longest))
 
 
 def _after_unknown(category: Category, attempts: int, created_at: datetime, now: datetime) -> Next:

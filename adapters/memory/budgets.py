@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from itertools import takewhile
 
 from conversation.ports import BudgetAsk, Limit, Verdict
+from domain.questions import Left
 
 EXACT = 64  # spends a window remembers one by one; a merged one is at most a 64th of the window too strict
 SHARED = 1024  # budgets that are shared, per purpose and scheme, by keys that do not fit
@@ -62,6 +63,12 @@ class _Window:
         self.spends[-1][1] -= 1
         if not self.spends[-1][1]:
             self.spends.pop()
+
+    def left(self, now: float) -> Left:
+        """What may still be spent, and when the oldest spend is forgotten."""
+        self.exceeded(now)
+        resets = self.spends[0][0] + self.seconds - now if self.spends else 0.0
+        return Left(self.most, self.seconds, max(0, self.most - self.total), resets)
 
     def refuse(self, now: float) -> Verdict:
         if self.refused_at is not None and now - self.refused_at < self.seconds:
@@ -156,6 +163,13 @@ class MemoryBudgets:
                 say(_ALLOWED)
         return verdicts
 
+    async def spend_and_tell(
+        self, asks: Sequence[BudgetAsk], told: Sequence[int]
+    ) -> tuple[Sequence[Verdict], Sequence[Left | None]]:
+        verdicts = await self.spend(asks)
+        now = self._clock()
+        return verdicts, [self._left(asks[place], now) for place in told]
+
     async def refund(self, asks: Sequence[BudgetAsk]) -> None:
         for ask in asks:
             if ask.limits and ask.units and not ask.member:
@@ -181,6 +195,19 @@ class MemoryBudgets:
                 self._remember(account, ask, now)
             self._use(account, key, now)
         return Verdict.ALLOWED
+
+    def _left(self, ask: BudgetAsk, now: float) -> Left | None:
+        if not ask.limits:
+            return None
+        accounts = self._accounts.get(_longest(ask.limits))
+        account = None if accounts is None else accounts.get(ask.key)
+        if account is None:  # shared, or nothing was spent
+            _, account = self._account(ask._replace(units=0))
+        if account is None:
+            return min((Left(limit.count, limit.seconds, limit.count, 0.0) for limit in ask.limits), key=_nearest)
+        if len(account.windows) == 1:
+            return account.windows[0].left(now)
+        return min((window.left(now) for window in account.windows), key=_nearest)
 
     def _refuse(self, account: _Account, window: _Window, key: str, now: float) -> Verdict:
         self._use(account, key, now)
@@ -240,6 +267,11 @@ def scheme_of(key: str) -> str:
 
 def _seconds(limit: Limit) -> float:
     return limit.seconds
+
+
+def _nearest(left: Left) -> tuple[int, float]:
+    """The window that ends first; of two the longer."""
+    return left.left, -left.window_s
 
 
 def _longest(limits: Sequence[Limit]) -> float:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 Work = Callable[[Connection], T]
 
 RECYCLE_AFTER = 1800  # seconds a connection is used
+# Words of uvloop for a connection that was closed while it lay in the pool, of aiomysql for one that ended at once.
+GONE = ("closed", "does not expose socket")
 SPECIAL = "in a name or password write @ : / as %40 %3A %2F"
 
 
@@ -147,18 +149,17 @@ class AsyncReads(Reads):
         self._queue = asyncio.Semaphore(connections)
 
     async def run(self, work: Work[T]) -> T:
-        async with self._queue, self._engine.connect() as connection:
-            try:
-                return await connection.run_sync(work)
-            except RuntimeError as fault:
-                # uvloop's word for a connection that was closed while it lay in the pool; SQLAlchemy does not know it.
-                if "closed" not in str(fault):
+        try:
+            async with self._queue, self._engine.connect() as connection:
+                try:
+                    return await connection.run_sync(work)
+                except (RuntimeError, *UNREADABLE) as fault:  # half an answer may be left on the wire
+                    await connection.invalidate(fault)
                     raise
-                await connection.invalidate(fault)
-                raise ConnectionError(str(fault)) from fault
-            except UNREADABLE as fault:  # half an answer may be left on the wire
-                await connection.invalidate(fault)
+        except RuntimeError as fault:  # SQLAlchemy does not know it
+            if not any(word in str(fault) for word in GONE):
                 raise
+            raise ConnectionError(str(fault)) from fault
 
     async def close(self) -> None:
         await self._engine.dispose()

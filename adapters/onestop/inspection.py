@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from operator import itemgetter
 from typing import Any, Protocol, TypeVar
@@ -16,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, Dialect, inspect
 from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
 
+from adapters.onestop.changes_statement import change_column
 from adapters.onestop.fields import AGENCY_WORDS, NUMBER_WORDS, places
 from adapters.onestop.mapping import BASE, SourceMapping, split_column
 from adapters.onestop.plain import shown, shown_length
@@ -23,7 +25,7 @@ from adapters.onestop.records import RecordReader, Values, project
 from adapters.onestop.statement import newest, newest_by
 from domain.codes import DossierCode
 from domain.dossier import Dossier
-from domain.errors import SourceError, SourceMisread
+from domain.errors import SettingsError, SourceError, SourceMisread
 from domain.text import safe_text
 from lookup.ports import ReportedField, ReportedState, SourceReport
 
@@ -150,6 +152,9 @@ class Inspection:
         for column in self._mapping.code_columns().values():
             if column.casefold() not in first:
                 yield f"{column} is not the first column of any index: every look-up would read the whole table"
+        with suppress(SettingsError):
+            if (column := change_column(self._mapping)).casefold() not in first:
+                yield f"{column} is not the first column of any index: every poll for changes would read the whole table"
 
     async def _rows(self, guarded: Guarded) -> Sequence[Any]:
         """Some rows to judge by: those that moved last, else any, else none with the reason."""

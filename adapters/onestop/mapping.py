@@ -12,20 +12,24 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from adapters.onestop.fields import (
+    MOST_NUMBERS,
+    NUMBER_WORDS,
     FieldsMapping,
+    Key,
     Name,
     Strict,
     Value,
     places,
     read_mapping,
 )
-from adapters.onestop.personal import PERSONAL_COLUMNS
+from adapters.onestop.personal import PERSONAL_COLUMNS, is_personal
 from adapters.onestop.plain import status_key
 
-__all__ = ["PERSONAL_COLUMNS", "Join", "SourceMapping", "load_mapping", "status_key"]
+__all__ = ["PERSONAL_COLUMNS", "WANTED", "Join", "Notify", "SourceMapping", "load_mapping", "status_key"]
 
 BASE = ""  # stands for the table of the dossiers where a joined one would be named
 MOST_CODE_COLUMNS = 4
+WANTED = "wanted"
 
 
 class Join(Strict):
@@ -41,6 +45,27 @@ class Join(Strict):
     several: bool = False
 
 
+class Wanted(Strict):
+    """The flag of a dossier whose applicant agreed to be told: its `column` holds one of `values`."""
+
+    column: Name
+    values: Annotated[tuple[Key, ...], Field(min_length=1)]
+
+
+class Notify(Strict):
+    """Whom a dossier names to be told of it: columns with telephone numbers, and the flag that they want it; without
+    the flag they all do. Read only where the installation says that such numbers follow by themselves, and never kept.
+    """
+
+    numbers: Annotated[tuple[Name, ...], Field(min_length=1, max_length=MOST_NUMBERS)]
+    wanted: Wanted | None = None
+
+    def words(self) -> dict[str, Value]:
+        """Every word that is read for it and where it stands."""
+        flag: dict[str, Value] = {WANTED: self.wanted.column} if self.wanted else {}
+        return flag | dict(zip(NUMBER_WORDS, self.numbers, strict=False))
+
+
 class SourceMapping(FieldsMapping):
     """One mapping file of a database, checked.
 
@@ -53,6 +78,7 @@ class SourceMapping(FieldsMapping):
     joins: tuple[Join, ...] = ()
     other_codes: Annotated[tuple[Name, ...], Field(max_length=MOST_CODE_COLUMNS - 1)] = ()
     code_type: Literal["text", "integer"] = "text"
+    notify: Notify | None = None
 
     @model_validator(mode="after")
     def code_and_joins(self) -> SourceMapping:
@@ -67,6 +93,10 @@ class SourceMapping(FieldsMapping):
             known.add(join.name)
         self._known(known, *self.all_columns(proofs=True))
         self._known({BASE}, *self.code_columns().values())
+        if self.notify is not None:
+            self._known(known, *(place for value in self.notify.words().values() for place in places(value)))
+            if self.notify.wanted and is_personal(self.notify.wanted.column):
+                raise ValueError(f"{self.notify.wanted.column} holds personal data and is no flag")
         return self
 
     def code_columns(self) -> dict[str, str]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, Row, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
+from adapters.onestop.claims import by_text, of_one_dossier, sorted_out
 from adapters.onestop.engines import open_reads
 from adapters.onestop.inspection import Inspection
 from adapters.onestop.mapping import BASE, SourceMapping, split_column
 from adapters.onestop.notes import Notes, no_count
-from adapters.onestop.records import RecordReader, Values, code_text, project
+from adapters.onestop.records import RecordReader, Values, project
 from adapters.onestop.sql_faults import UNREADABLE, RowMisread, source_error
 from adapters.onestop.statement import by_codes, in_parts, nobodys_code
 from domain.codes import DossierCode
@@ -119,14 +120,12 @@ class SqlDossierSource:
 
     async def _read(self, codes: Sequence[DossierCode]) -> dict[DossierCode, Dossier]:
         """One read."""
-        wanted: dict[str, list[DossierCode]] = {}
-        for code in codes:
-            wanted.setdefault(code.text, []).append(code)
+        wanted = by_text(codes)
         parts = list(in_parts(self._mapping, list(wanted)))
         if not parts:
             return {}
         rows = await self._guarded(lambda connection: self._fetch(connection, parts))
-        theirs = self._sorted_out(map(self._values, rows), wanted)
+        theirs = sorted_out(map(self._values, rows), wanted, self._codes, self._records)
         told = {code: self._told(code, rows) for code, rows in theirs.items()}
         return {code: dossier for code, dossier in told.items() if dossier is not None}
 
@@ -165,32 +164,17 @@ class SqlDossierSource:
     def _ask_for_nobody(self, connection: Connection) -> None:
         self._fetch(connection, [[nobodys_code(self._mapping)]])
 
-    def _sorted_out(
-        self, rows: Iterable[Values], wanted: Mapping[str, list[DossierCode]]
-    ) -> Mapping[DossierCode, list[Values]]:
-        """The rows that may be told to whoever asked for them, by any of their codes."""
-        theirs: dict[DossierCode, list[Values]] = {}
-        for values in rows:
-            asked = dict.fromkeys(code for word in self._codes for code in wanted.get(code_text(values[word]), ()))
-            if not asked or self._records.is_hidden(values):
-                continue
-            for code in asked:
-                if self._records.belongs_to(values, code):
-                    theirs.setdefault(code, []).append(values)
-        return theirs
-
     def _told(self, code: DossierCode, rows: Sequence[Values]) -> Dossier | None:
         """Of several rows with this as their own code the one that moved last: it is the same dossier, entered twice.
         None where it is only another code of several dossiers: any of them may be a stranger's.
         """
-        own = [values for values in rows if self._records.code_text(values) == code.text]
-        names = {self._records.code_text(values) for values in own or rows}
-        if len(names) > 1 or (len(rows) > 1 and "" in names):
+        theirs = of_one_dossier(code, rows)
+        if not theirs:
             self._note("several_records", "")
             return None
-        if len(own or rows) > 1 and not self._several:
+        if len(theirs) > 1 and not self._several:
             self._note("code_twice", "")
-        return self._records.read(self._records.latest(own or rows), code)
+        return self._records.read(self._records.latest(theirs), code)
 
     def _missing(self, connection: Connection) -> list[str]:
         """A line for each table that lacks columns."""

@@ -8,7 +8,9 @@ limits that were changed in the settings take over what was spent under the old 
 
 KEYS: one per ask. ARGV: the moment in seconds or '' for the server's own clock; the distinct lists of {count, seconds},
 packed; for every ask {which list (from 1), units, member or '', how many places before it the ask stands that it needs
-or 0}, packed; EXACT; how many members a key remembers.
+or 0}, packed; EXACT; how many members a key remembers; the places (from 1) of the asks of which it is told what is left,
+packed. The answer to a spend is one letter for each ask, and behind them, where any are told, a list of {most, seconds,
+left, seconds until there is more}, packed.
 """
 
 from __future__ import annotations
@@ -124,6 +126,18 @@ local function verdict_on(key, limits, units, member)
   return 'a'
 end
 
+local function left_of(key, limits)
+  local account, nearest = account_of(key, limits), nil
+  for place, limit in ipairs(limits) do
+    local left = math.max(limit[1] - account.totals[place], 0)
+    if not nearest or left <= nearest[3] then
+      local oldest = account.windows[place][2]
+      nearest = {limit[1], limit[2], left, oldest and oldest + limit[2] - now or 0}
+    end
+  end
+  return nearest
+end
+
 local verdicts = {}
 for number, key in ipairs(KEYS) do
   local place_of_rule, units, member, needs = unpack(asks[number])
@@ -137,7 +151,11 @@ for number, key in ipairs(KEYS) do
   end
 end
 write_changed()
-return table.concat(verdicts)
+local told = {}
+for at, number in ipairs(cmsgpack.unpack(ARGV[6])) do
+  told[at] = left_of(KEYS[number], rules[asks[number][1]])
+end
+return table.concat(verdicts) .. (#told > 0 and cmsgpack.pack(told) or '')
 """
 
 _REFUND = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,20 +13,26 @@ import msgspec
 from adapters.redis.budget_scripts import REFUND, SPEND, Script
 from adapters.redis.client import SharedRedis
 from conversation.ports import BudgetAsk, Budgets, Limit, Verdict
+from domain.questions import Left
 
 VERSION = "2"  # of what the scripts store
 EXACT = 64  # spends a window remembers one by one; a merged one is at most a 64th of the window too strict
 MEMBERS = 256  # members one key remembers; beyond, the oldest is forgotten and costs a unit again
 IN_FLIGHT = 2
 LARGEST = 500  # asks of several callers that travel together
+LEFT = msgspec.msgpack.Decoder(list[Left])
 VERDICTS = {ord("a"): Verdict.ALLOWED, ord("f"): Verdict.FIRST_REFUSAL, ord("r"): Verdict.REFUSED}
 
 
+_Spent = tuple[Sequence[Verdict], Sequence[Left | None]]
+
+
 class _Caller(NamedTuple):
-    """One call of `spend` that waits for the next round trip."""
+    """One call of `spend` that waits for the next round trip; `told`: the places of which it hears what is left."""
 
     asks: Sequence[BudgetAsk]
-    verdicts: asyncio.Future[Sequence[Verdict]]
+    told: Sequence[int]
+    spent: asyncio.Future[_Spent]
 
 
 class RedisBudgets:
@@ -60,15 +67,19 @@ class RedisBudgets:
         self._called = False  # a take-off is due at the end of this loop turn
 
     async def spend(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
+        verdicts, _ = await self.spend_and_tell(asks, ())
+        return verdicts
+
+    async def spend_and_tell(self, asks: Sequence[BudgetAsk], told: Sequence[int]) -> _Spent:
         if not asks:
-            return []
+            return [], []
         loop = asyncio.get_running_loop()
-        caller = _Caller(asks, loop.create_future())
+        caller = _Caller(asks, told, loop.create_future())
         self._waiting.append(caller)
         if not self._called and len(self._flights) < IN_FLIGHT:
             self._called = True
             loop.call_soon(self._take_off)
-        return await caller.verdicts
+        return await caller.spent
 
     async def refund(self, asks: Sequence[BudgetAsk]) -> None:
         limited = [ask for ask in asks if ask.limits and ask.units and not ask.member]
@@ -79,7 +90,7 @@ class RedisBudgets:
         """Cancel the round trips under way and due, and with them their callers."""
         waiting, self._waiting = self._waiting, []
         for caller in waiting:
-            caller.verdicts.cancel()
+            caller.spent.cancel()
         flights = list(self._flights)
         for flight in flights:
             flight.cancel()
@@ -108,35 +119,43 @@ class RedisBudgets:
         self._take_off()
 
     async def _fly(self, callers: Sequence[_Caller]) -> None:
+        asks: list[BudgetAsk] = []
+        told: list[int] = []
+        for caller in callers:
+            told += [len(asks) + place for place in caller.told]
+            asks += caller.asks
         try:
-            verdicts = await self._decide([ask for caller in callers for ask in caller.asks])
+            verdicts, left = await self._decide(asks, told)
         except asyncio.CancelledError:
             for caller in callers:
-                caller.verdicts.cancel()
+                caller.spent.cancel()
             raise
         except Exception as failure:  # noqa: BLE001 - it is raised again where it was asked
             for caller in callers:
-                if not caller.verdicts.done():
-                    caller.verdicts.set_exception(failure)
+                if not caller.spent.done():
+                    caller.spent.set_exception(failure)
             return
-        start = 0
+        verdict, rest = iter(verdicts), iter(left)
         for caller in callers:
-            if not caller.verdicts.done():
-                caller.verdicts.set_result(verdicts[start : start + len(caller.asks)])
-            start += len(caller.asks)
+            spent = list(islice(verdict, len(caller.asks))), list(islice(rest, len(caller.told)))
+            if not caller.spent.done():
+                caller.spent.set_result(spent)
 
-    async def _decide(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
+    async def _decide(self, asks: Sequence[BudgetAsk], told: Sequence[int]) -> _Spent:
         if not any(ask.limits for ask in asks):
-            return [Verdict.ALLOWED] * len(asks)
-        answer = await self._run(SPEND, asks)
+            return [Verdict.ALLOWED] * len(asks), [None] * len(told)
+        limited = [place for place in told if asks[place].limits]
+        answer = await self._run(SPEND, asks, limited)
         if answer is None:
-            return await self._own.spend([self._divide(ask) for ask in asks])
-        return [VERDICTS[each] for each in answer]
+            return await self._own.spend_and_tell([self._divide(ask) for ask in asks], told)
+        size = len(asks)
+        left = dict(zip(limited, LEFT.decode(answer[size:]), strict=True)) if limited else {}
+        return [VERDICTS[each] for each in answer[:size]], [left.get(place) for place in told]
 
-    async def _run(self, script: Script, asks: Sequence[BudgetAsk]) -> bytes | None:
+    async def _run(self, script: Script, asks: Sequence[BudgetAsk], told: Sequence[int] = ()) -> bytes | None:
         """What the script says, or None when Redis is away."""
         keys = [self._prefix + ask.key for ask in asks]
-        arguments = self._arguments(asks)
+        arguments = [*self._arguments(asks), msgspec.msgpack.encode([place + 1 for place in told])]
         return await self._redis.ask(lambda client: script.run(client, keys, arguments), None)
 
     def _arguments(self, asks: Sequence[BudgetAsk]) -> list[Any]:

@@ -5,29 +5,23 @@ there, whole pages become empty, and the database gives those to the rows that c
 they hold. Partitions would do the same by dropping, but a unique key of a partitioned table cannot say "one reply a
 message" or "one row a chat update", and every statement by id would have to look into each partition.
 
-The steps are told apart from who runs them: a generator yields statements and is given their rows (pure).
+The steps are told apart from who runs them (adapters.store.steps; pure).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from adapters.store.rows import to_ms
+from adapters.store.steps import Steps
 from domain.ids import COUNTER_BITS, EPOCH_MS, PROCESS_BITS
-
-Values = Mapping[str, int | str]
-Steps = Generator[tuple[str, Values], Sequence[Any], int]
 
 MASKED_UP_TO = "masked_up_to"  # the row of `counter` that remembers how far masking came
 MASKED = "masked:*"  # in place of an address
-_PARAMETER = re.compile(r":(\w+)")
 
 PURGE = (
     """DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
-    WHERE id < :first_kept AND state NOT IN ('ready', 'claimed', 'handed_over') ORDER BY id LIMIT :limit)
+    WHERE id < :first_kept AND state NOT IN ('ready', 'held', 'claimed', 'handed_over') ORDER BY id LIMIT :limit)
     RETURNING 1""",
     """DELETE FROM submission WHERE outbox_id IN (SELECT s.outbox_id FROM submission AS s
     WHERE s.outbox_id < :first_kept AND NOT EXISTS (SELECT 1 FROM outbox AS o WHERE o.id = s.outbox_id)
@@ -36,32 +30,70 @@ PURGE = (
     WHERE id < :first_kept AND state <> 'open' ORDER BY id LIMIT :limit) RETURNING 1""",
     """DELETE FROM report WHERE id IN (SELECT r.id FROM (SELECT id, received_at FROM report ORDER BY id LIMIT :limit)
     AS r WHERE r.received_at < :before) RETURNING 1""",
+    """DELETE FROM subscription WHERE (recipient, dossier_code) IN (SELECT recipient, dossier_code FROM subscription
+    WHERE ended_at IS NOT NULL AND ended_at < :before ORDER BY ended_at LIMIT :limit) RETURNING 1""",
+    # What somebody agreed to is kept for as long as it is made use of, what they refused for as long as it holds.
+    """DELETE FROM consent WHERE id IN (SELECT c.id FROM consent AS c WHERE c.given_at < :consent_before
+    AND NOT EXISTS (SELECT 1 FROM subscription AS s WHERE s.recipient = c.recipient AND s.ended_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM person AS p WHERE p.address = c.recipient AND p.stopped_at IS NOT NULL)
+    ORDER BY c.given_at LIMIT :limit) RETURNING 1""",
+    """DELETE FROM hook_nonce WHERE (source, nonce) IN (SELECT source, nonce FROM hook_nonce
+    WHERE keep_until < :now ORDER BY keep_until LIMIT :limit) RETURNING 1""",
+    """DELETE FROM follow_pin WHERE token IN (SELECT token FROM follow_pin
+    WHERE expires_at < :now ORDER BY expires_at LIMIT :limit) RETURNING 1""",
+    """DELETE FROM link_pin WHERE asker IN (SELECT asker FROM link_pin
+    WHERE expires_at < :now ORDER BY expires_at LIMIT :limit) RETURNING 1""",
+    """DELETE FROM hold WHERE id IN (SELECT id FROM hold
+    WHERE id < :first_kept AND closed_at IS NOT NULL AND closed_at < :before ORDER BY id LIMIT :limit) RETURNING 1""",
+    """DELETE FROM stoppage WHERE id IN (SELECT id FROM stoppage
+    WHERE ends_at < :before ORDER BY ends_at LIMIT :limit) RETURNING 1""",
+    """DELETE FROM feed_cursor WHERE source = '' AND feed IN (SELECT feed FROM feed_cursor
+    WHERE source = '' AND feed LIKE 'once:%' AND moved_at < :before ORDER BY feed LIMIT :limit) RETURNING 1""",  # Long over: a session lasts hours (console.session_hours).
+    """DELETE FROM broadcast_row WHERE (upload, position) IN (SELECT r.upload, r.position FROM broadcast_row AS r
+    WHERE r.upload < :first_kept AND NOT EXISTS (SELECT 1 FROM broadcast AS b WHERE b.id = r.broadcast_id
+    AND b.state NOT IN ('done', 'stopped')) ORDER BY r.upload, r.position LIMIT :limit) RETURNING 1""",
+    """DELETE FROM broadcast_chunk WHERE (broadcast_id, first_id) IN (SELECT broadcast_id, first_id FROM broadcast_chunk
+    WHERE broadcast_id < :first_kept AND last_id < :first_kept AND look_at IS NULL
+    ORDER BY broadcast_id, first_id LIMIT :limit) RETURNING 1""",
+    """DELETE FROM officer_session WHERE digest IN (SELECT digest FROM officer_session
+    WHERE created_at < :before ORDER BY created_at LIMIT :limit) RETURNING 1""",
 )
+CONSENT_KEPT = timedelta(
+    days=366
+)  # a year at least (decree 91/2020; reference domain.md 5.3), however early all else goes
 
 READ_MARK = "SELECT value FROM counter WHERE name = :name"
 NEXT_TO_MASK = """SELECT max(m.id), count(*) FROM (SELECT id FROM inbox
     WHERE id > :above AND id < :first_kept AND id < coalesce((SELECT min(o.id) FROM inbox AS o
         WHERE o.state = 'open'), :first_kept) ORDER BY id LIMIT :limit) AS m"""
 # The identity goes, too: a hash of a telephone number is found by trying all of them.
-MASK_MESSAGES = """UPDATE inbox SET sender = :masked, text = '', raw = NULL, identity = NULL, masked_at = :now
+MASK_MESSAGES = """UPDATE inbox SET sender = :masked, text = '', raw = NULL, identity = NULL, extras = NULL, masked_at = :now
     WHERE id > :above AND id <= :up_to RETURNING 1"""
-MASK_FEEDBACK = """UPDATE feedback SET sender = :masked, text = '', masked_at = :now WHERE number IN (
+MASK_FEEDBACK = """UPDATE feedback SET sender = :masked, text = '', answer = NULL, masked_at = :now WHERE number IN (
     SELECT number FROM feedback WHERE masked_at IS NULL AND received_at < :before ORDER BY number LIMIT :limit)
     RETURNING 1"""
 KEEP_MARK = """INSERT INTO counter (name, value) VALUES (:name, :up_to)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING 1"""
 
 
-def purge(before: datetime, limit: int) -> Steps:
-    """Remove what was settled and is older, at most `limit` rows of each table; gives how many."""
-    values = {"first_kept": first_id(before), "before": to_ms(before), "limit": limit}
+def purge(before: datetime, limit: int, now: int) -> Steps[int]:
+    """Remove what was settled, ended or used up and is older, at most `limit` rows of each table; gives how many. `now`
+    in epoch milliseconds.
+    """
+    values = {
+        "first_kept": first_id(before),
+        "before": to_ms(before),
+        "consent_before": min(to_ms(before), now - round(CONSENT_KEPT.total_seconds() * 1000)),
+        "now": now,
+        "limit": limit,
+    }
     removed = 0
     for statement in PURGE:
         removed += len((yield statement, values))
     return removed
 
 
-def mask(before: datetime, limit: int, now: int) -> Steps:
+def mask(before: datetime, limit: int, now: int) -> Steps[int]:
     """Forget who wrote and what, in messages and opinions older than that; gives how many rows.
 
     Nothing beyond the oldest open message is touched: its answer needs it.
@@ -80,10 +112,3 @@ def mask(before: datetime, limit: int, now: int) -> Steps:
 def first_id(moment: datetime) -> int:
     """No id made before `moment` is as large."""
     return max(to_ms(moment) - EPOCH_MS, 0) << (PROCESS_BITS + COUNTER_BITS)
-
-
-def numbered(statement: str, values: Values) -> tuple[str, Sequence[int | str]]:
-    """The statement with `$1`, `$2` in place of names, and the values in that order."""
-    names = list(dict.fromkeys(_PARAMETER.findall(statement)))
-    text = _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
-    return text, [values[name] for name in names]

@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, NullPool, create_engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from adapters.store.migrate import configured
+from adapters.store.notices_statements import HOLDS
+from adapters.store.outside import file_of_ours
 from domain.errors import StoreUnavailable
 
 Result = TypeVar("Result")
@@ -35,10 +36,12 @@ QUEUES = (  # one for each partial index
     """SELECT account, 'open' AS state, count(*) AS messages, min(received_at) AS oldest_at FROM inbox
     WHERE state = 'open' GROUP BY account ORDER BY account""",
     """SELECT account, state, count(*) AS messages, min(created_at) AS oldest_at FROM outbox
-    WHERE state = 'ready' GROUP BY account, state ORDER BY account""",
+    WHERE state = 'ready' AND available_at <= {now} GROUP BY account, state ORDER BY account""",
     """SELECT account, state, count(*) AS messages, min(created_at) AS oldest_at FROM outbox
     WHERE state IN ('claimed', 'handed_over') GROUP BY account, state ORDER BY account, state""",
 )
+LATER = """SELECT account, coalesce(reason, '') AS reason, count(*) AS messages, min(available_at) AS next_at FROM outbox
+    WHERE state = 'ready' AND available_at > {now} GROUP BY account, reason ORDER BY account, reason"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +69,36 @@ class LeaseRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueRow:
-    """Messages of an account in a state that is not final: `open` came in and waits for its answer, the others leave."""
+    """Messages of an account in a state that is not final: `open` came in and waits for its answer, the others leave;
+    `ready` are due.
+    """
 
     account: str
     state: str
     messages: int
     oldest_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterRow:
+    """Messages that wait for a later moment, and why; `next_at` is the first of these moments."""
+
+    account: str
+    reason: str
+    messages: int
+    next_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldRow:
+    """A mass change that waits for an operator, with its notices."""
+
+    id: int
+    source: str
+    opened_at: int
+    changes: int
+    tracked: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +109,8 @@ class Overview:
     processes: Sequence[ProcessRow]
     leases: Sequence[LeaseRow]
     queues: Sequence[QueueRow]
+    later: Sequence[LaterRow]
+    holds: Sequence[HoldRow]
 
 
 def read_overview(connection: Connection, now: int) -> Overview:
@@ -91,8 +120,15 @@ def read_overview(connection: Connection, now: int) -> Overview:
         now=now,
         processes=[ProcessRow(**row) for row in read(PROCESSES.format(now=now)).mappings()],
         leases=[LeaseRow(**row) for row in read(LEASES).mappings()],
-        queues=[QueueRow(**row) for statement in QUEUES for row in read(statement).mappings()],
+        queues=[QueueRow(**row) for statement in QUEUES for row in read(statement.format(now=now)).mappings()],
+        later=[LaterRow(**row) for row in read(LATER.format(now=now)).mappings()],
+        holds=[_hold(*row) for row in read(HOLDS)],
     )
+
+
+def _hold(identifier: int, source: str, opened_at: int, changes: int, tracked: int, waiting: int) -> HoldRow:
+    """The columns of HOLDS."""
+    return HoldRow(id=identifier, source=source, opened_at=opened_at, changes=changes, tracked=tracked, waiting=waiting)
 
 
 def schema_note(connection: Connection) -> str:
@@ -131,14 +167,8 @@ def schema_of_sqlite(path: Path) -> str:
 
 
 def _look(path: Path, look: Callable[[Connection], Result]) -> Result:
-    if not path.is_file():
-        raise StoreUnavailable(f"there is no file {path}")
-    url = URL.create("sqlite+pysqlite", database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"})
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT})
     try:
-        with engine.connect() as connection:
+        with file_of_ours(path, busy_timeout=BUSY_TIMEOUT) as connection:
             return look(connection)
     except DBAPIError as error:
         raise StoreUnavailable(f"{path} cannot be read: {error.orig}") from error
-    finally:
-        engine.dispose()

@@ -15,18 +15,23 @@ from adapters.store.rows import (
     OUTBOX_COLUMNS,
     Cell,
     Row,
+    consent_row,
     decision_row,
     encode,
+    follow_row,
     from_ms,
     inbox_row,
+    link_row,
     merged_person,
     outbox_row,
+    parting_row,
     person_row,
     to_ms,
+    unfollow_row,
 )
 from adapters.store.tables import OutboxStates
-from conversation.ports import Decision, Exchange, JournalBatch, JournalReceipt
-from domain.message import Category, DeliveryReport, SendResult, SendStatus
+from conversation.ports import Decision, Exchange, FollowChange, FollowWish, JournalBatch, JournalReceipt
+from domain.message import Category, DeliveryReport, InboundMessage, SendResult, SendStatus
 
 NOT_RECORDED = "handed over, outcome not recorded"
 
@@ -156,6 +161,8 @@ def plan_commit(batch: JournalBatch, seen: Seen, rules: Rules, standing: Standin
             _receive(plan, exchange, standing)
     already_closed = _close(plan, batch, seen.open_ids, redelivered, standing)
     plan.rows["people"] = _one_row_each(plan.rows["people"])
+    _last_wish_each(plan)
+    plan.rows["links"] = _each_once(plan.rows["links"])
     plan.receipt = JournalReceipt(redelivered=redelivered, already_closed=already_closed)
     return plan
 
@@ -194,7 +201,7 @@ def settled_row(row: SentRow, result: SendResult, after_send: AfterSend, standin
         None if following.available_at is None else to_ms(following.available_at),
         attempts - 1 if did_not_leave else attempts,
         None if following.state == OutboxStates.READY else standing.now,
-        result.reason or None,
+        result.reason or (None if following.available_at is None else result.status.value),  # what waits says why
     ), following
 
 
@@ -207,6 +214,8 @@ def _settle(
             continue  # never written: its batch was refused after it had been given up
         if _applies(result, row, standing.owner):
             plan.rows["results"].append(settled_row(row, result, after_send, standing)[0])
+            if result.status is SendStatus.STOPPED:
+                plan.rows["blocked"].append((row[0], standing.now, result.reason))
         plan.rows["submissions"] += [
             (
                 row[0],
@@ -289,8 +298,34 @@ def _one_row_each(people: Sequence[Row]) -> list[Row]:
     return list(merged.values())
 
 
+def _last_wish_each(plan: Plan) -> None:
+    """Of several wishes of one person about one dossier the last counts. Sorted, so that two gateways which write about
+    the same people never wait for each other.
+    """
+    for name in ("follows", "unfollows"):
+        last = {row[:2]: row for row in plan.rows[name]}
+        plan.rows[name] = [last[key] for key in sorted(last, key=str)]
+
+
+def _each_once(links: Sequence[Row]) -> list[Row]:
+    """An address joined twice in one batch is joined once."""
+    first = {(row[0], row[4]): row for row in reversed(links)}
+    return [first[key] for key in sorted(first, key=str)]
+
+
+def _follow(plan: Plan, change: FollowChange, message: InboundMessage) -> None:
+    """Followings are written before they are ended, so a later wish to follow takes an earlier end back."""
+    plan.rows["consents"].append(consent_row(change, message))
+    if change.wish is FollowWish.FOLLOW:
+        row = follow_row(change, message)
+        plan.rows["follows"].append(row)
+        plan.rows["unfollows"] = [ended for ended in plan.rows["unfollows"] if ended[:2] != row[:2]]
+    elif change.wish is FollowWish.UNFOLLOW:
+        plan.rows["unfollows"].append(unfollow_row(change, message))
+
+
 def _take_effect(plan: Plan, exchange: Exchange, decision: Decision, standing: Standing) -> None:
-    """What a decision leaves behind: the reply, what the person chose, an opinion."""
+    """What a decision leaves behind: the reply, what the person chose, what they follow, where else, an opinion."""
     if exchange.reply is not None:
         plan.rows["outbox"].append(
             outbox_row(
@@ -299,6 +334,12 @@ def _take_effect(plan: Plan, exchange: Exchange, decision: Decision, standing: S
         )
     if decision.person is not None:
         plan.rows["people"].append(person_row(decision.person, decision.changes, standing.now))
+    for change in decision.follows:
+        _follow(plan, change, exchange.message)
+    for link in decision.links:
+        if link.address != exchange.message.sender:
+            plan.rows["links"].append(link_row(link, exchange.message))
+    plan.rows["partings"] += (parting_row(each, exchange.message) for each in decision.partings)
     if decision.feedback is not None:
         message = exchange.message
         plan.rows["feedback"].append(

@@ -16,18 +16,43 @@ from typing import Any, TypeVar
 from sqlalchemy import URL
 
 from adapters.store import postgres_statements as sql
+from adapters.store.audit import StoreAudit
+from adapters.store.broadcasts import StoreBroadcasts
+from adapters.store.conversations import StoreConversations
 from adapters.store.floors import Floors
+from adapters.store.health import StoreHealth
 from adapters.store.held import Held
-from adapters.store.housekeeping import Steps, mask, numbered, purge
+from adapters.store.housekeeping import mask, purge
+from adapters.store.incidents import StoreIncidents
+from adapters.store.links import StoreLinks
+from adapters.store.mass_mail import StoreMassMail
+from adapters.store.notices_dialect import PostgresDialect
+from adapters.store.officers import StoreOfficers
+from adapters.store.opinions import StoreOpinions
+from adapters.store.pins import StorePins
 from adapters.store.plan import Plan, Rules, Seen, Standing, judge_abandoned, plan_commit, questions
 from adapters.store.postgres_leases import PostgresLeases
 from adapters.store.postgres_migrate import upgrade
+from adapters.store.postgres_notices import PostgresNotices
 from adapters.store.postgres_pool import Collision, Pool, Timeouts
-from adapters.store.rows import encode, from_ms, read_message, read_outbound, read_person, to_ms
+from adapters.store.rows import (
+    encode,
+    from_ms,
+    read_following,
+    read_message,
+    read_outbound,
+    read_people,
+    stopped,
+    to_ms,
+)
+from adapters.store.sessions import StoreSessions
+from adapters.store.sites import StoreSites
+from adapters.store.steps import Steps, carry_out_on
 from adapters.store.store_clock import StoreClock
 from adapters.store.tables import OutboxStates
 from adapters.store.wakeups import wakeups
-from conversation.ports import JournalBatch, JournalReceipt, Person, Recollection
+from adapters.store.zalo_tokens import StoreZaloTokens
+from conversation.ports import Following, JournalBatch, JournalReceipt, Person, Recollection
 from domain.errors import StoreError, StoreUnavailable
 from domain.message import PRIORITIES, Address, Category, InboundMessage, OutboundMessage
 
@@ -147,6 +172,62 @@ class PostgresStore:
         """Who does what; see gateway.leases."""
         return PostgresLeases(self._bulk, self._owner, self._fixed)
 
+    def notices(self) -> PostgresNotices:
+        """Who follows what and is told of it; one object is to be kept and used."""
+        return PostgresNotices(self._bulk, self.now)
+
+    def pins(self) -> StorePins:
+        """Numbers proved by a code sent back; see conversation.ports.Pins."""
+        return StorePins(self._stepped, self.now)
+
+    def links(self) -> StoreLinks:
+        """Addresses joined by a code sent to the other one; see conversation.ports.Links."""
+        return StoreLinks(self._stepped, self.now)
+
+    def zalo_tokens(self) -> StoreZaloTokens:
+        """See channels.zalo.ports.ZaloTokens."""
+        return StoreZaloTokens(self._stepped, self.now)
+
+    def officers(self) -> StoreOfficers:
+        """See console.accounts.ports.Officers."""
+        return StoreOfficers(self._stepped, self._looked)
+
+    def sessions(self) -> StoreSessions:
+        """See console.accounts.ports.Sessions."""
+        return StoreSessions(self._stepped, self._looked)
+
+    def audit(self) -> StoreAudit:
+        """See console.accounts.ports.AuditLog."""
+        return StoreAudit(self._stepped, self._looked)
+
+    def conversations(self) -> StoreConversations:
+        """See console.messages.ports.Conversations."""
+        return StoreConversations(self._looked)
+
+    def opinions(self) -> StoreOpinions:
+        """See console.messages.ports.Opinions."""
+        return StoreOpinions(self._stepped, self._looked)
+
+    def health(self) -> StoreHealth:
+        """See console.health.ports.Figures."""
+        return StoreHealth(self._looked, self.now)
+
+    def incidents(self) -> StoreIncidents:
+        """See console.health.ports.Incidents."""
+        return StoreIncidents(self._stepped)
+
+    def broadcasts(self, *, good_for: timedelta) -> StoreBroadcasts:
+        """See console.broadcasts.ports.Broadcasts. `good_for`: how long an approval is."""
+        return StoreBroadcasts(self._stepped, self._looked, PostgresDialect(), self.now, good_for=good_for)
+
+    def mass_mail(self) -> StoreMassMail:
+        """See notifications.ports.MassMail."""
+        return StoreMassMail(self._stepped, self._looked, PostgresDialect(), self.now)
+
+    def sites(self) -> StoreSites:
+        """See channels.web.ports.SiteBook."""
+        return StoreSites(read=self._looked, write=self._stepped, engine="postgresql")
+
     # Journal
 
     async def commit(self, batch: JournalBatch) -> JournalReceipt:
@@ -164,11 +245,11 @@ class PostgresStore:
 
     # Outbox
 
-    async def claim(self, account: str, limit: int) -> Sequence[OutboundMessage]:
+    async def claim(self, account: str, limit: int, *, replies_only: bool = False) -> Sequence[OutboundMessage]:
         claimed: list[OutboundMessage] = []
         while len(claimed) < limit:
             wanted = limit - len(claimed)
-            rows = await self._claim_rows(account, wanted)
+            rows = await self._claim_rows(account, wanted, replies_only=replies_only)
             claimed += [read_outbound(tuple(row)[1:]) for row in rows if row["state"] == OutboxStates.CLAIMED]
             if len(rows) < wanted:
                 break
@@ -180,6 +261,7 @@ class PostgresStore:
         async with self._bulk.writing() as driver:
             ours = frozenset(row[0] for row in await driver.fetch(sql.HAND_OVER, *parameters))
         self._held.handed_over(ours)
+        self._held.forget(set(message_ids) - ours)
         return ours
 
     async def release(self, message_ids: Sequence[int]) -> None:
@@ -200,7 +282,11 @@ class PostgresStore:
 
     async def depth(self) -> Mapping[str, int]:
         async with self._bulk.reading() as driver:
-            return {row[0]: row[1] for row in await driver.fetch(sql.DEPTH)}
+            return {row[0]: row[1] for row in await driver.fetch(sql.DEPTH, self._fixed())}
+
+    async def deferred(self) -> Mapping[tuple[str, str], int]:
+        async with self._bulk.reading() as driver:
+            return {(row[0], row[1]): row[2] for row in await driver.fetch(sql.DEFERRED, self._fixed())}
 
     async def renew(self) -> None:
         """Say that we live and keep what we hold for another lease; to be called every half lease."""
@@ -216,13 +302,20 @@ class PostgresStore:
             return {}
         urns = [address.urn for address in addresses]
         async with self._hot.reading() as driver:
-            rows = await driver.fetch(sql.PEOPLE, urns)
-        return {person.address: person for person in (read_person(tuple(row)) for row in rows)}
+            rows = [tuple(row) for row in await driver.fetch(sql.PEOPLE, urns)]
+            silent = stopped(rows)
+            blocked = [row[0] for row in await driver.fetch(sql.WHO_BLOCKED, silent)] if silent else []
+        return read_people(rows, blocked)
 
     async def recall(self, address: Address) -> Recollection:
         async with self._hot.reading() as driver:
             code, answered_at = await driver.fetchrow(sql.RECALL, address.urn)
         return Recollection(last_code=code, last_answered_at=None if answered_at is None else from_ms(answered_at))
+
+    async def following(self, address: Address, limit: int) -> Sequence[Following]:
+        async with self._hot.reading() as driver:
+            rows = await driver.fetch(sql.FOLLOWING, address.urn, limit)
+        return [each for row in rows if (each := read_following(tuple(row))) is not None]
 
     async def next_feedback_number(self) -> int:
         number = next(self._feedback_numbers, None)
@@ -236,10 +329,10 @@ class PostgresStore:
     # Housekeeping
 
     async def purge(self, before: datetime, limit: int) -> int:
-        return await self._housekeep(purge(before, limit))
+        return await self._stepped(purge(before, limit, self._standing().now))
 
     async def mask(self, before: datetime, limit: int) -> int:
-        return await self._housekeep(mask(before, limit, self._standing().now))
+        return await self._stepped(mask(before, limit, self._standing().now))
 
     # How it is done
 
@@ -286,13 +379,14 @@ class PostgresStore:
         sent = self._held.known(result.message_id for result in batch.results)
         return Seen(sent, (), {}, frozenset(closing.message.id for closing in batch.closings))
 
-    async def _claim_rows(self, account: str, wanted: int) -> Sequence[Any]:
-        priorities = sorted(PRIORITIES.values())
+    async def _claim_rows(self, account: str, wanted: int, *, replies_only: bool) -> Sequence[Any]:
+        priorities = [Category.REPLY.priority] if replies_only else sorted(PRIORITIES.values())
         above = [self._floors.above(account, priority) for priority in priorities]
         parameters = (account, wanted, self._owner, self._lease_ms, self._fixed(), priorities, above)
         async with self._bulk.writing() as driver:
             rows: Sequence[Any] = await driver.fetch(sql.CLAIM, *parameters)
-        self._floors.claimed(account, [(_priority(row), row["id"]) for row in rows], full=len(rows) == wanted)
+        if not replies_only:  # of the others nothing was learnt
+            self._floors.claimed(account, [(_priority(row), row["id"]) for row in rows], full=len(rows) == wanted)
         return rows
 
     async def _recover_some(self) -> tuple[int, int, int]:
@@ -307,17 +401,15 @@ class PostgresStore:
                 await driver.execute(sql.WAKE)
         return freed, resend, len(judged)
 
-    async def _housekeep(self, steps: Steps) -> int:
+    async def _stepped(self, steps: Steps[Result]) -> Result:
+        """All steps in one transaction."""
         async with self._bulk.writing() as driver, driver.transaction():
-            rows: Sequence[Any] = ()
-            try:
-                statement, values = next(steps)
-                while True:
-                    text, parameters = numbered(statement, values)
-                    rows = await driver.fetch(text, *parameters)
-                    statement, values = steps.send(rows)
-            except StopIteration as end:
-                return int(end.value)
+            return await carry_out_on(driver, steps)
+
+    async def _looked(self, steps: Steps[Result]) -> Result:
+        """Steps that only read."""
+        async with self._bulk.reading() as driver:
+            return await carry_out_on(driver, steps)
 
     async def _carried_out(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run to its end even if the caller is cancelled; `close` waits for it."""

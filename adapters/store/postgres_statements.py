@@ -13,8 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.store.journal_sql import LISTS, PRIORS_JUDGED, REMEMBERED_MESSAGES, Columns, journal_statements, settle
-from adapters.store.rows import MESSAGE_COLUMNS, OUTBOUND_COLUMNS, PERSON_COLUMNS
+from adapters.store.claim_rule import JUDGED_COLUMNS, closed_state, may_be_handed_over, why_not
+from adapters.store.journal_sql import (
+    LISTS,
+    PRIORS_JUDGED,
+    REMEMBERED_MESSAGES,
+    Columns,
+    journal_statements,
+    people,
+    settle,
+    who_blocked,
+)
+from adapters.store.rows import MESSAGE_COLUMNS, OUTBOUND_COLUMNS
 from adapters.store.tables import OutboxStates
 
 CHANNEL = "tracuu_outbox_ready"  # NOTIFY, without payload: something may be claimed
@@ -183,22 +193,26 @@ UPDATE inbox AS i SET owner = $1, lease_until = clock.now + $2,
 FROM clock, gone WHERE i.id = gone.id RETURNING {", ".join(f"i.{name}" for name in MESSAGE_COLUMNS)}"""
 
 # Parameters: account, limit, owner, lease, now, the priorities in order, the id above which each is looked for.
-# Priority by priority and only as far as needed: the outer LIMIT ends the walk, and nothing more is locked.
+# Priority by priority and only as far as needed: the outer LIMIT ends the walk, and nothing more is locked. The priority
+# is a range of one: were it equal, the order would be that of the ids alone, and with half a million rows ready
+# PostgreSQL would rather walk the whole table by them.
+_DUE = ", ".join(JUDGED_COLUMNS)
 CLAIM = f"""
 WITH {_now(5)}, due AS MATERIALIZED (
-    SELECT d.id FROM unnest($6::smallint[], $7::bigint[]) AS p (priority, above) CROSS JOIN LATERAL (
-        SELECT t.id FROM outbox AS t
-        WHERE t.account = $1 AND t.state = 'ready' AND t.priority = p.priority AND t.id > p.above
-          AND t.available_at <= (SELECT now FROM clock)
-        ORDER BY t.id LIMIT $2 FOR UPDATE SKIP LOCKED) AS d
-    LIMIT $2)
+    SELECT {_DUE} FROM unnest($6::smallint[], $7::bigint[]) AS p (priority, above) CROSS JOIN LATERAL (
+        SELECT {_DUE} FROM outbox AS t
+        WHERE t.account = $1 AND t.state = 'ready' AND (t.priority, t.id) > (p.priority, p.above)
+          AND t.priority <= p.priority AND t.available_at <= (SELECT now FROM clock)
+        ORDER BY t.priority, t.id LIMIT $2 FOR UPDATE SKIP LOCKED) AS d
+    LIMIT $2),
+judged AS MATERIALIZED (SELECT d.id, {why_not("d", "clock.now", json="::jsonb")} AS why FROM due AS d, clock)
 UPDATE outbox AS o SET
-    state = CASE WHEN o.expires_at > clock.now THEN 'claimed' ELSE 'expired' END,
-    owner = CASE WHEN o.expires_at > clock.now THEN $3::bigint END,
-    lease_until = CASE WHEN o.expires_at > clock.now THEN clock.now + $4 END,
-    settled_at = CASE WHEN o.expires_at > clock.now THEN o.settled_at ELSE clock.now END,
-    reason = CASE WHEN o.expires_at > clock.now THEN o.reason ELSE 'expired' END
-FROM clock, due WHERE o.id = due.id
+    state = coalesce({closed_state("j.why")}, 'claimed'),
+    owner = CASE WHEN j.why IS NULL THEN $3::bigint END,
+    lease_until = CASE WHEN j.why IS NULL THEN clock.now + $4 END,
+    settled_at = CASE WHEN j.why IS NULL THEN o.settled_at ELSE clock.now END,
+    reason = coalesce(j.why, o.reason)
+FROM clock, judged AS j WHERE o.id = j.id
 RETURNING o.state, {", ".join(f"o.{name}" for name in OUTBOUND_COLUMNS)}"""
 
 # Parameters: ids, owner. Looked up by nothing but the id, in order: by the owner it would be all we hold, each time.
@@ -209,7 +223,7 @@ _IS_MINE = "o.id = mine.id AND mine.state = 'claimed' AND mine.owner = $2"
 HAND_OVER = f"""
 WITH {_now(4)}, {_MINE}
 UPDATE outbox AS o SET state = 'handed_over', attempts = o.attempts + 1, handed_over_at = clock.now,
-    lease_until = clock.now + $3 FROM clock, mine WHERE {_IS_MINE} RETURNING o.id"""
+    lease_until = clock.now + $3 FROM clock, mine WHERE {_IS_MINE} AND {may_be_handed_over("o")} RETURNING o.id"""
 RELEASE = f"""
 WITH {_MINE}, freed AS (
     UPDATE outbox AS o SET state = 'ready', owner = NULL, lease_until = NULL FROM mine WHERE {_IS_MINE} RETURNING o.id)
@@ -230,7 +244,12 @@ WHERE {_HELD} AND t.state = 'handed_over' AND {_GONE} ORDER BY t.id LIMIT $3 FOR
 SETTLE = settle(lambda name: _table("$1::jsonb", LISTS[name]))
 WAKE = f"SELECT pg_notify('{CHANNEL}', '')"
 
-DEPTH = "SELECT account, count(*) FROM outbox WHERE state = 'ready' GROUP BY account"
+# Parameter: now.
+DEPTH = f"""WITH {_now(1)} SELECT account, count(*) FROM outbox
+WHERE state = 'ready' AND available_at <= (SELECT now FROM clock) GROUP BY account"""
+DEFERRED = f"""WITH {_now(1)} SELECT account, reason, count(*) FROM outbox
+WHERE state = 'ready' AND reason IS NOT NULL AND available_at > (SELECT now FROM clock) GROUP BY account, reason
+UNION ALL SELECT account, 'held', count(*) FROM outbox WHERE state = 'held' GROUP BY account"""
 
 # Parameters: owner, lease, now.
 RENEW = f"""
@@ -246,7 +265,10 @@ INSERT INTO process (owner, started_at, heartbeat_at) SELECT $1, now, now FROM c
 END_PROCESS = f"""
 WITH {_now(2)} UPDATE process SET heartbeat_at = clock.now, ended_at = clock.now FROM clock WHERE owner = $1"""
 
-PEOPLE = f"SELECT {', '.join(PERSON_COLUMNS)} FROM person WHERE address = ANY ($1::text[])"
+PEOPLE = people("= ANY ($1::text[])")
+WHO_BLOCKED = who_blocked("= ANY ($1::text[])")
+FOLLOWING = """SELECT dossier_code, followed_at FROM subscription
+WHERE recipient = $1 AND ended_at IS NULL ORDER BY followed_at DESC, dossier_code LIMIT $2"""
 RECALL = f"""
 WITH recent AS MATERIALIZED (
     SELECT id, dossier_code FROM inbox WHERE sender = $1 ORDER BY id DESC LIMIT {REMEMBERED_MESSAGES})

@@ -7,19 +7,31 @@ in adapters.store.statements. A lock file keeps a second gateway away, so every 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
 
 from adapters.store import statements as sql
-from adapters.store.housekeeping import Steps, mask, purge
+from adapters.store.audit import StoreAudit
+from adapters.store.broadcasts import StoreBroadcasts
+from adapters.store.conversations import StoreConversations
+from adapters.store.health import StoreHealth
+from adapters.store.housekeeping import mask, purge
+from adapters.store.incidents import StoreIncidents
 from adapters.store.lane import Lane, transaction
+from adapters.store.links import StoreLinks
 from adapters.store.lockfile import LockFile
+from adapters.store.mass_mail import StoreMassMail
 from adapters.store.migrate import sqlite_url, upgrade
+from adapters.store.notices_dialect import SqliteDialect
+from adapters.store.officers import StoreOfficers
+from adapters.store.opinions import StoreOpinions
+from adapters.store.pins import StorePins
 from adapters.store.plan import Rules, Seen, SentRow, Standing, judge_abandoned, plan_commit, questions
 from adapters.store.repeats import LOOK_BACK
 from adapters.store.rows import (
@@ -29,21 +41,30 @@ from adapters.store.rows import (
     decode,
     encode,
     from_ms,
+    read_following,
     read_message,
     read_outbound,
-    read_person,
+    read_people,
+    stopped,
     to_ms,
 )
+from adapters.store.sessions import StoreSessions
+from adapters.store.sites import StoreSites
 from adapters.store.sqlite_leases import SqliteLeases
-from conversation.ports import JournalBatch, JournalReceipt, Person, Recollection
+from adapters.store.sqlite_notices import SqliteNotices
+from adapters.store.steps import Steps, carry_out
+from adapters.store.zalo_tokens import END_FORMER, StoreZaloTokens
+from conversation.ports import Following, JournalBatch, JournalReceipt, Person, Recollection
 from domain.errors import StoreError
 from domain.ids import COUNTER_BITS, EPOCH_MS, PROCESS_BITS
-from domain.message import Address, InboundMessage, OutboundMessage
+from domain.message import Address, Category, InboundMessage, OutboundMessage
 
 TIDY_EVERY = 0.25  # seconds between two checkpoints, where there is something to move
 HEARTBEAT_MS = 5_000  # what we write also says that we live, at most this often
 FEEDBACK_BLOCK = 10  # numbers reserved at a time: as many may be lost with a process
 
+
+Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
@@ -84,13 +105,15 @@ class SqliteStore:
         self._tidier = Lane(path, name="store-tidier", busy_timeout=timeout)
         self._tidying: asyncio.Task[None] | None = None
         self._untidied = False  # something was committed since the last checkpoint
+        self._woken = asyncio.Event()  # something was written that may be claimed
         self._lock = LockFile(path.with_name(path.name + ".lock"))
         self._lease_ms = round(self._settings.lease.total_seconds() * 1000)
         self._process_number: int | None = None
         self._beat_ms = 0  # the last sign of life written; touched by the writer thread only
         self._feedback_numbers = iter(range(0))  # the rest of the block; likewise
-        # Everybody who chose something, as urns: nearly nobody did, and asking the file about each sender would put a
-        # hop to another thread before every answer. Nobody else writes this file, so the set is complete.
+        # Everybody who chose something, blocked us or has another address, as urns: nearly nobody did, and asking the file about each sender
+        # would put a hop to another thread before every answer. Nobody else adds people to this file (an operator may
+        # erase some), so the set is complete.
         self._chosen: set[str] = set()
 
     async def open(self) -> None:
@@ -137,6 +160,69 @@ class SqliteStore:
         """Who does what; see gateway.leases."""
         return SqliteLeases(self._writer, self._owner, self._clock)
 
+    async def wakeups(self) -> AsyncIterator[None]:
+        """An item whenever something may be claimed, the first at once; for one listener."""
+        while True:
+            yield
+            await self._woken.wait()
+            self._woken.clear()
+
+    def notices(self) -> SqliteNotices:
+        """Who follows what and is told of it; one object is to be kept and used."""
+        return SqliteNotices(self._writer, self._reader, self._clock, self._wrote)
+
+    def pins(self) -> StorePins:
+        """Numbers proved by a code sent back; see conversation.ports.Pins."""
+        return StorePins(self._step, self._clock)
+
+    def links(self) -> StoreLinks:
+        """Addresses joined by a code sent to the other one; see conversation.ports.Links."""
+        return StoreLinks(self._step, self._clock)
+
+    def zalo_tokens(self) -> StoreZaloTokens:
+        """See channels.zalo.ports.ZaloTokens."""
+        return StoreZaloTokens(self._step, self._clock)
+
+    def officers(self) -> StoreOfficers:
+        """See console.accounts.ports.Officers."""
+        return StoreOfficers(self._step, self._look)
+
+    def sessions(self) -> StoreSessions:
+        """See console.accounts.ports.Sessions."""
+        return StoreSessions(self._step, self._look)
+
+    def audit(self) -> StoreAudit:
+        """See console.accounts.ports.AuditLog."""
+        return StoreAudit(self._step, self._look)
+
+    def conversations(self) -> StoreConversations:
+        """See console.messages.ports.Conversations."""
+        return StoreConversations(self._look)
+
+    def opinions(self) -> StoreOpinions:
+        """See console.messages.ports.Opinions."""
+        return StoreOpinions(self._step, self._look)
+
+    def health(self) -> StoreHealth:
+        """See console.health.ports.Figures."""
+        return StoreHealth(self._look, self._clock)
+
+    def incidents(self) -> StoreIncidents:
+        """See console.health.ports.Incidents."""
+        return StoreIncidents(self._step)
+
+    def broadcasts(self, *, good_for: timedelta) -> StoreBroadcasts:
+        """See console.broadcasts.ports.Broadcasts. `good_for`: how long an approval is."""
+        return StoreBroadcasts(self._step, self._look, SqliteDialect(), self._clock, good_for=good_for)
+
+    def mass_mail(self) -> StoreMassMail:
+        """See notifications.ports.MassMail."""
+        return StoreMassMail(self._step, self._look, SqliteDialect(), self._clock)
+
+    def sites(self) -> StoreSites:
+        """See channels.web.ports.SiteBook."""
+        return StoreSites(read=self._look, write=self._step, engine="sqlite")
+
     # Journal
 
     async def commit(self, batch: JournalBatch) -> JournalReceipt:
@@ -154,8 +240,9 @@ class SqliteStore:
 
     # Outbox
 
-    async def claim(self, account: str, limit: int) -> Sequence[OutboundMessage]:
-        return await self._writer.run(lambda connection: self._claim(connection, account, limit))
+    async def claim(self, account: str, limit: int, *, replies_only: bool = False) -> Sequence[OutboundMessage]:
+        lowest = Category.REPLY if replies_only else Category.BROADCAST
+        return await self._writer.run(lambda connection: self._claim(connection, account, limit, lowest))
 
     async def hand_over(self, message_ids: Sequence[int]) -> frozenset[int]:
         standing = self._standing()
@@ -170,7 +257,13 @@ class SqliteStore:
         return await self._writer.run(self._recover)
 
     async def depth(self) -> Mapping[str, int]:
-        return await self._reader.run(lambda c: {row[0]: row[1] for row in c.exec_driver_sql(sql.DEPTH)})
+        now = self._standing().now
+        return await self._reader.run(lambda c: {row[0]: row[1] for row in c.exec_driver_sql(sql.DEPTH, (now,))})
+
+    async def deferred(self) -> Mapping[tuple[str, str], int]:
+        now = self._standing().now
+        rows = await self._reader.run(lambda c: c.exec_driver_sql(sql.DEFERRED, (now,)).fetchall())
+        return {(row[0], row[1]): row[2] for row in rows}
 
     async def renew(self) -> None:
         """Say that we live and keep what we hold for another lease; to be called every half lease."""
@@ -182,13 +275,15 @@ class SqliteStore:
         chosen = [address.urn for address in addresses if address.urn in self._chosen]
         if not chosen:
             return {}
-        urns = encode(chosen)
-        rows = await self._reader.run(lambda c: decode(_text(c, sql.PEOPLE, urns), list[PersonRow]))
-        return {person.address: person for person in map(read_person, rows)}
+        return await self._reader.run(lambda connection: _people(connection, chosen))
 
     async def recall(self, address: Address) -> Recollection:
         code, answered_at = await self._reader.run(lambda c: c.exec_driver_sql(sql.RECALL, (address.urn,)).one())
         return Recollection(last_code=code, last_answered_at=None if answered_at is None else from_ms(answered_at))
+
+    async def following(self, address: Address, limit: int) -> Sequence[Following]:
+        rows = await self._reader.run(lambda c: c.exec_driver_sql(sql.FOLLOWING, (address.urn, limit)).fetchall())
+        return [each for row in rows if (each := read_following((row[0], row[1]))) is not None]
 
     async def next_feedback_number(self) -> int:
         return await self._writer.run(self._next_feedback_number)
@@ -196,11 +291,19 @@ class SqliteStore:
     # Housekeeping
 
     async def purge(self, before: datetime, limit: int) -> int:
-        return await self._writer.run(lambda connection: _housekeep(connection, purge(before, limit)))
+        return await self._step(purge(before, limit, self._standing().now))
 
     async def mask(self, before: datetime, limit: int) -> int:
-        now = self._standing().now
-        return await self._writer.run(lambda connection: _housekeep(connection, mask(before, limit, now)))
+        return await self._step(mask(before, limit, self._standing().now))
+
+    async def _step(self, steps: Steps[Result]) -> Result:
+        result = await self._writer.run(lambda connection: _stepped(connection, steps))
+        self._wrote()
+        return result
+
+    async def _look(self, steps: Steps[Result]) -> Result:
+        """Steps that only read."""
+        return await self._reader.run(lambda connection: carry_out(connection, steps))
 
     # What the writer thread does
 
@@ -215,6 +318,7 @@ class SqliteStore:
             started = connection.exec_driver_sql(sql.START_PROCESS, (self._owner, standing.now, standing.now))
             number: int = started.scalar_one()
             connection.exec_driver_sql(sql.END_FORMER_SESSIONS, (standing.now, first_recent, self._owner))
+            connection.exec_driver_sql(END_FORMER)
         self._beat_ms = standing.now
         return number
 
@@ -230,6 +334,8 @@ class SqliteStore:
             plan = plan_commit(batch, seen, self._rules, standing)
             if not plan.empty:
                 connection.exec_driver_sql(sql.WRITE_JOURNAL, plan.parameters())
+            if blocked := encode(plan.rows["blocked"]):
+                self._chosen.update(row[0] for row in connection.exec_driver_sql(sql.RECIPIENTS, (blocked,)))
             self._beat(connection, standing)
         return plan.receipt
 
@@ -242,14 +348,16 @@ class SqliteStore:
                 connection.exec_driver_sql(sql.TAKE_MESSAGES, (self._owner, standing.lease_until, ids))
         return sorted(map(read_message, rows), key=lambda message: message.id)
 
-    def _claim(self, connection: Connection, account: str, limit: int) -> Sequence[OutboundMessage]:
+    def _claim(self, connection: Connection, account: str, limit: int, lowest: Category) -> Sequence[OutboundMessage]:
         claimed: list[OutboundMessage] = []
         with transaction(connection):
             standing = self._standing()
             while len(claimed) < limit:
                 wanted = limit - len(claimed)
-                rows = decode(_text(connection, sql.DUE, account, standing.now, wanted), list[OutboundRow])
-                claimed += _claim_live(connection, [read_outbound(row) for row in rows], standing)
+                asked = {"now": standing.now, "account": account, "limit": wanted, "lowest": lowest.priority}
+                due: str = connection.exec_driver_sql(sql.DUE, asked).scalar_one()
+                rows = decode(due, list[tuple[OutboundRow, str | None]])
+                claimed += _claim_live(connection, rows, standing)
                 if len(rows) < wanted:
                     break
         return sorted(claimed, key=lambda message: (message.category.priority, message.id))
@@ -286,6 +394,10 @@ class SqliteStore:
         self._feedback_numbers = iter(range(highest - FEEDBACK_BLOCK + 1, highest + 1))
         return next(self._feedback_numbers)
 
+    def _wrote(self) -> None:
+        self._untidied = True
+        self._woken.set()
+
     async def _tidy(self) -> None:
         """Move what was committed from the write-ahead log to the file, on a thread of its own.
 
@@ -316,19 +428,22 @@ class SqliteStore:
 
 def _choosers(batch: JournalBatch) -> Iterator[str]:
     for exchange in (*batch.exchanges, *batch.closings):
-        if exchange.decision is not None and exchange.decision.person is not None:
+        if exchange.decision is None:
+            continue
+        if exchange.decision.person is not None:
             yield exchange.decision.person.address.urn
+        if exchange.decision.links:
+            yield exchange.message.sender.urn
 
 
 def _claim_live(
-    connection: Connection, due: Sequence[OutboundMessage], standing: Standing
+    connection: Connection, due: Sequence[tuple[OutboundRow, str | None]], standing: Standing
 ) -> Sequence[OutboundMessage]:
-    """Claim what may still leave and close the rest."""
-    now = from_ms(standing.now)
-    live = [message for message in due if message.expires_at > now]
-    expired = [message.id for message in due if message.expires_at <= now]
-    if expired:
-        connection.exec_driver_sql(sql.EXPIRE, (standing.now, encode(expired)))
+    """Claim what may still leave and close the rest, each with the reason why not."""
+    live = [read_outbound(row) for row, why in due if why is None]
+    closed = [(row[0], why) for row, why in due if why is not None]
+    if closed:
+        connection.exec_driver_sql(sql.CLOSE, (standing.now, encode(closed)))
     if live:
         ids = encode([message.id for message in live])
         connection.exec_driver_sql(sql.CLAIM, (standing.owner, standing.lease_until, ids))
@@ -345,14 +460,20 @@ def _hand_over(connection: Connection, parameters: tuple[object, ...]) -> frozen
         return frozenset(row[0] for row in connection.exec_driver_sql(sql.HAND_OVER, parameters).fetchall())
 
 
-def _housekeep(connection: Connection, steps: Steps) -> int:
+def _stepped(connection: Connection, steps: Steps[Result]) -> Result:
+    """All steps in one transaction."""
     with transaction(connection):
-        try:
-            statement, values = next(steps)
-            while True:
-                statement, values = steps.send(connection.exec_driver_sql(statement, dict(values)).fetchall())
-        except StopIteration as end:
-            return int(end.value)
+        return carry_out(connection, steps)
+
+
+def _people(connection: Connection, urns: Sequence[str]) -> Mapping[Address, Person]:
+    def asked(statement: str, of: Sequence[str]) -> str:
+        answer: str = connection.exec_driver_sql(statement, {"urns": encode(of)}).scalar_one()
+        return answer
+
+    rows = decode(asked(sql.PEOPLE, urns), list[PersonRow])
+    blocked = decode(asked(sql.WHO_BLOCKED, silent), list[str]) if (silent := stopped(rows)) else []
+    return read_people(rows, blocked)
 
 
 def _text(connection: Connection, statement: str, *parameters: object) -> str:

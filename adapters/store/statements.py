@@ -13,7 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.store.journal_sql import LISTS, PRIORS_JUDGED, REMEMBERED_MESSAGES, journal_statements
+from adapters.store.claim_rule import closed_state, may_be_handed_over, why_not
+from adapters.store.journal_sql import (
+    LISTS,
+    PRIORS_JUDGED,
+    REMEMBERED_MESSAGES,
+    journal_statements,
+    people,
+    who_blocked,
+)
 from adapters.store.rows import MESSAGE_COLUMNS, OUTBOUND_COLUMNS, PERSON_COLUMNS
 
 
@@ -79,20 +87,21 @@ OPEN_MESSAGES = _group(
 )
 TAKE_MESSAGES = "UPDATE inbox SET owner = ?, lease_until = ? WHERE id IN (SELECT value FROM json_each(?))"
 
+# With what may leave, why the rest may not. Parameters by name: now, account, limit, lowest (the last priority).
 DUE = _group(
-    OUTBOUND_COLUMNS,
-    "(SELECT * FROM outbox INDEXED BY ix_outbox_ready WHERE account = ? AND state = 'ready' AND available_at <= ?"
-    " ORDER BY priority, id LIMIT ?)",
+    (f"json_array({', '.join(OUTBOUND_COLUMNS)})", why_not("d", ":now")),
+    "(SELECT * FROM outbox INDEXED BY ix_outbox_ready"
+    " WHERE account = :account AND state = 'ready' AND priority <= :lowest AND available_at <= :now"
+    " ORDER BY priority, id LIMIT :limit) AS d",
 )
-EXPIRE = (
-    "UPDATE outbox SET state = 'expired', settled_at = ?, reason = 'expired'"
-    " WHERE id IN (SELECT value FROM json_each(?))"
-)
+# Parameters: now, (id, why) as JSON.
+CLOSE = f"""UPDATE outbox SET state = {closed_state("c.v ->> 1")}, settled_at = ?, reason = c.v ->> 1
+FROM {_rows("?")} AS c WHERE outbox.id = c.v ->> 0"""
 CLAIM = "UPDATE outbox SET state = 'claimed', owner = ?, lease_until = ? WHERE id IN (SELECT value FROM json_each(?))"
 _OURS = "id IN (SELECT value FROM json_each(?)) AND state = 'claimed' AND owner = ?"
 HAND_OVER = (
     "UPDATE outbox SET state = 'handed_over', attempts = attempts + 1, handed_over_at = ?, lease_until = ?"
-    f" WHERE {_OURS} RETURNING id"
+    f" WHERE {_OURS} AND {may_be_handed_over('outbox')} RETURNING id"
 )
 RELEASE = f"UPDATE outbox SET state = 'ready', owner = NULL, lease_until = NULL WHERE {_OURS}"
 
@@ -106,7 +115,13 @@ ABANDONED = _group(
     "outbox AS o INDEXED BY ix_outbox_held"
     " WHERE o.state IN ('claimed', 'handed_over') AND o.state = 'handed_over' AND o.owner <> ?",
 )
-DEPTH = "SELECT account, count(*) FROM outbox WHERE state = 'ready' GROUP BY account"
+# Parameter: now. INDEXED BY: all of it stands in the index.
+DEPTH = """SELECT account, count(*) FROM outbox INDEXED BY ix_outbox_ready
+WHERE state = 'ready' AND available_at <= ? GROUP BY account"""
+DEFERRED = """SELECT account, reason, count(*) FROM outbox INDEXED BY ix_outbox_deferred
+WHERE state = 'ready' AND reason IS NOT NULL AND available_at > ? GROUP BY account, reason
+UNION ALL SELECT account, 'held', count(*) FROM outbox INDEXED BY ix_outbox_on_hold WHERE state = 'held'
+GROUP BY account"""
 
 RENEW_MESSAGES = "UPDATE inbox INDEXED BY ix_inbox_open SET lease_until = ? WHERE state = 'open' AND owner = ?"
 RENEW_OUTBOX = f"UPDATE {_HELD} SET lease_until = ? WHERE state IN ('claimed', 'handed_over') AND owner = ?"
@@ -120,10 +135,16 @@ UPDATE inbox SET session_ended_at = coalesce(
     (SELECT coalesce(p.ended_at, p.heartbeat_at) FROM process AS p WHERE p.owner = inbox.owner), ?)
 WHERE id >= ? AND session IS NOT NULL AND session_ended_at IS NULL AND owner <> ?"""
 
-CHOSEN = "SELECT address FROM person"
+CHOSEN = "SELECT address FROM person UNION SELECT recipient FROM next_address"
+RECIPIENTS = "SELECT o.recipient FROM json_each(?) AS k CROSS JOIN outbox AS o WHERE o.id = k.value ->> 0"
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"  # waits for nobody, and nobody waits for it
 
-PEOPLE = _group(PERSON_COLUMNS, "json_each(?) AS k CROSS JOIN person WHERE person.address = k.value")
+# Parameter by name: urns as JSON.
+_THEM = "IN (SELECT value FROM json_each(:urns))"
+PEOPLE = _group((*PERSON_COLUMNS, "linked", "place"), f"({people(_THEM)})")
+WHO_BLOCKED = f"SELECT json_group_array(address) FROM ({who_blocked(_THEM)})"
+FOLLOWING = """SELECT dossier_code, followed_at FROM subscription
+WHERE recipient = ? AND ended_at IS NULL ORDER BY followed_at DESC, dossier_code LIMIT ?"""
 RECALL = f"""
 WITH recent AS (SELECT id, dossier_code FROM inbox WHERE sender = ? ORDER BY id DESC LIMIT {REMEMBERED_MESSAGES})
 SELECT (SELECT dossier_code FROM recent WHERE dossier_code IS NOT NULL ORDER BY id DESC LIMIT 1),

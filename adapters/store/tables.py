@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    event,
     text,
 )
 
@@ -43,9 +45,13 @@ class OutboxStates:
     HANDED_OVER = "handed_over"
     EXPIRED = "expired"
     UNKNOWN = "unknown"
+    STOPPED = "stopped"
+    HELD = "held"
+    MERGED = "merged"
+    DROPPED = "dropped"
 
 
-def _partial(name: str, *columns: str | Column[int], where: str, unique: bool = False) -> Index:
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
@@ -74,6 +80,7 @@ inbox = Table(
     Column("session_ended_at", BigInteger, comment="when that connection ended; kept for what was recent then"),
     Column("decided_at", BigInteger),
     Column("masked_at", BigInteger, comment="when sender and text were masked"),
+    Column("extras", Text, comment="JSON: what a chat says beside the text"),
     _partial(
         "uq_inbox_external",
         "channel",
@@ -86,6 +93,7 @@ inbox = Table(
     Index("ix_inbox_sender", "sender", "id"),
     _partial("ix_inbox_open", "id", where="state = 'open'"),
     _partial("ix_inbox_session", "session", "received_at", where="session IS NOT NULL"),
+    _partial("ix_inbox_dossier", "dossier_code", "id", where="dossier_code IS NOT NULL"),  # officers look for these
     comment="Every message received (conversation)",
 )
 
@@ -133,6 +141,33 @@ outbox = Table(
     # available_at last: a night's deferred rows are passed over inside the index.
     _partial("ix_outbox_ready", "account", "priority", "id", "available_at", where="state = 'ready'"),
     _partial("ix_outbox_held", "owner", "id", where="state IN ('claimed', 'handed_over')"),
+    # How many notices somebody gets a day; what an operator looks at; what falls back to another channel.
+    _partial("ix_outbox_notices", "recipient", "available_at", where="category = 'notice'"),
+    _partial("ix_outbox_on_hold", "source", "id", "account", where="state = 'held'"),
+    _partial(
+        "ix_outbox_failed",
+        "settled_at",
+        where="category <> 'reply' AND state IN ('rejected', 'stopped', 'expired', 'unknown')",
+    ),
+    _partial(
+        "ix_outbox_undelivered",
+        "id",
+        where="category <> 'reply' AND delivery_status IN ('undeliverable', 'expired', 'rejected', 'deleted')",
+    ),
+    # What of a broadcast has not come to its end; how many of them somebody gets a day.
+    _partial(
+        "ix_outbox_broadcast_open",
+        "broadcast_id",
+        "state",
+        "available_at",
+        where="broadcast_id IS NOT NULL AND state IN ('ready', 'held', 'claimed', 'handed_over')",
+    ),
+    _partial("ix_outbox_broadcasts", "recipient", "available_at", where="category = 'broadcast'"),
+    # Counted every few seconds by account and reason; what waits for nothing but its turn has no reason.
+    _partial("ix_outbox_deferred", "account", "reason", "available_at", where="state = 'ready' AND reason IS NOT NULL"),
+    # Officers look for what was told unasked, by dossier and by person; replies are found by what they answer.
+    _partial("ix_outbox_dossier", "dossier_code", "id", where="inbound_id IS NULL AND dossier_code IS NOT NULL"),
+    _partial("ix_outbox_recipient", "recipient", "id", where="inbound_id IS NULL"),
     comment="Every message that leaves (notifications)",
 )
 
@@ -191,7 +226,15 @@ feedback = Table(
     Column("text", Text, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("masked_at", BigInteger),
+    Column("agency", Text, comment="an identifier: whose it is to answer; NULL: nobody looked yet"),
+    Column("dossier_code", Text, comment="DossierCode.reference: what it was given to them for"),
+    Column("answer", Text),
+    Column("answered_at", BigInteger),
+    Column("answered_by", Text, comment="a login"),
+    Column("answer_id", BigInteger, comment="of the outbox; NULL: there was nobody to send to"),
     Index("uq_feedback_inbound", "inbound_id", unique=True),
+    Index("ix_feedback_agency", "agency", "number"),
+    _partial("ix_feedback_waiting", "agency", "number", where="answered_at IS NULL"),
     comment="Opinions and complaints (conversation)",
 )
 
@@ -234,4 +277,394 @@ lease = Table(
     Column("taken_at", BigInteger, nullable=False, comment="kept when it is renewed"),
     Column("lease_until", BigInteger, nullable=False),
     comment="Who holds what (gateway)",
+)
+
+dossier_seen = Table(
+    "dossier_seen",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("dossier_code", Text, primary_key=True, comment="DossierCode.reference"),
+    Column("version", BigInteger, nullable=False, comment="raised with every change and every reminder"),
+    Column("known", Text, nullable=False, comment="domain.notices.Known.text: what a change is judged by"),
+    Column("status", SmallInteger, comment="domain.dossier.DossierStatus; NULL: not mapped"),
+    Column("due_on", Text, comment="ISO date"),
+    Column("agency", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("procedure", Text, nullable=False),
+    Column("received_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("returned_at", BigInteger),
+    Column("changed_at", BigInteger, comment="as the source says"),
+    Column("first_seen_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False, comment="when this row was last written"),
+    Column("apologised", Boolean, nullable=False, comment="a later day was told with the apology"),
+    Column("reminded_for", Text, comment="ISO date of the promised day followers were reminded of"),
+    Column("gone", Boolean, nullable=False, comment="the source does not have it any more"),
+    _partial("ix_dossier_seen_due", "due_on", where="status IN (2, 4) AND NOT gone"),
+    _partial("ix_dossier_seen_waiting", "received_at", where="status = 1 AND NOT gone"),
+    Index("ix_dossier_seen_code", "dossier_code"),
+    _partial("ix_dossier_seen_audience", "agency", "status", "source", "dossier_code", where="NOT gone"),
+    comment="What the watcher last saw of a dossier: no name, no number (notifications)",
+)
+
+feed_cursor = Table(
+    "feed_cursor",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("feed", Text, primary_key=True, comment="poll | sweep | ...; once:<key> for what is written once"),
+    Column("position", Text, nullable=False, comment="the feed's own"),
+    Column("moved_at", BigInteger, nullable=False),
+    comment="Where each feed of change goes on (notifications)",
+)
+
+look = Table(
+    "look",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("dossier_code", Text, nullable=False, comment="DossierCode.reference"),
+    Column("not_before", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Index("uq_look_code", "source", "dossier_code", unique=True),
+    Index("ix_look_due", "source", "not_before", "id"),
+    comment="Dossiers to be looked at: somebody said they changed, or they could not be read (notifications)",
+)
+
+hook_nonce = Table(
+    "hook_nonce",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("nonce", Text, primary_key=True),
+    Column("keep_until", BigInteger, nullable=False),
+    Index("ix_hook_nonce_over", "keep_until"),
+    comment="Signed calls already taken (notifications)",
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("recipient", Text, primary_key=True, comment="URN"),
+    Column("dossier_code", Text, primary_key=True, comment="DossierCode.reference"),
+    Column("source", Text, nullable=False, comment="the one-stop system it was found in"),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("sender", Text, nullable=False, comment="URN of ours"),
+    Column("origin", Text, nullable=False, comment="text | web | dossier"),
+    Column("proved", Boolean, nullable=False),
+    Column("known", Text, comment="domain.notices.Known.text: what they were told or shown last"),
+    Column("version", BigInteger, comment="of dossier_seen, when `known` was so; NULL: not compared yet"),
+    Column("followed_at", BigInteger, nullable=False),
+    Column("inbound_id", BigInteger, comment="the message that asked for it"),
+    Column("ended_at", BigInteger),
+    Column("end_reason", Text, comment="unfollow | blocked | closed | erased"),
+    _partial("ix_subscription_code", "dossier_code", where="ended_at IS NULL"),
+    _partial("ix_subscription_source", "source", "dossier_code", where="ended_at IS NULL"),
+    _partial("ix_subscription_ended", "ended_at", where="ended_at IS NOT NULL"),
+    comment="Who follows which dossier (notifications)",
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("recipient", Text, nullable=False, comment="URN"),
+    Column(
+        "action",
+        Text,
+        nullable=False,
+        comment="follow | unfollow | stop_all | resume | link | unlink | blocked | erased",
+    ),
+    Column("dossier_code", Text, nullable=False, comment="DossierCode.reference; empty: about all"),
+    Column("words", Text, nullable=False, comment="as they were typed, or by what right"),
+    Column("channel", Text, nullable=False),
+    Column("inbound_id", BigInteger),
+    Column("given_at", BigInteger, nullable=False),
+    Index("ix_consent_recipient", "recipient", "id"),
+    Index("ix_consent_given", "given_at"),
+    _partial(
+        "uq_consent_inbound",
+        "inbound_id",
+        "action",
+        "dossier_code",
+        where="inbound_id IS NOT NULL",
+        unique=True,
+    ),
+    comment="Who agreed to what, when, by what words, and who withdrew it (notifications)",
+)
+
+follow_pin = Table(
+    "follow_pin",
+    metadata,
+    Column("token", Text, primary_key=True),
+    Column("recipient", Text, nullable=False, comment="URN"),
+    Column("dossier_code", Text, nullable=False, comment="DossierCode.reference"),
+    Column("source", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("sender", Text, nullable=False, comment="URN of ours"),
+    Column("known", Text, nullable=False),
+    Column("proved", Boolean, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("pin_seal", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_follow_pin_over", "expires_at"),
+    comment="Numbers to be proved by a code sent back (conversation)",
+)
+
+link_pin = Table(
+    "link_pin",
+    metadata,
+    Column("asker", Text, primary_key=True, comment="URN of who wrote"),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("sender", Text, nullable=False, comment="URN of ours"),
+    Column("address", Text, nullable=False, comment="URN that is said to be theirs, too"),
+    Column("words", Text, nullable=False),
+    Column("pin_seal", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_link_pin_over", "expires_at"),
+    comment="Addresses to be joined by a code sent back (conversation)",
+)
+
+next_address = Table(
+    "next_address",
+    metadata,
+    Column("recipient", Text, primary_key=True, comment="URN"),
+    Column("place", SmallInteger, primary_key=True, autoincrement=False, comment="1 is tried first"),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("sender", Text, nullable=False, comment="URN of ours"),
+    Column("address", Text, nullable=False, comment="URN"),
+    Column("agreed_at", BigInteger, nullable=False),
+    comment="Where else a person agreed to be told when a channel is closed (notifications)",
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False, comment="domain.ids"),
+    Column("source", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("changes", Integer, nullable=False),
+    Column("tracked", Integer, nullable=False),
+    Column("closed_at", BigInteger),
+    _partial("uq_hold_open", "source", where="closed_at IS NULL", unique=True),
+    comment="Mass changes whose notices wait for an operator (notifications)",
+)
+
+stoppage = Table(
+    "stoppage",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False, comment="domain.ids"),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("texts", Text, nullable=False, comment="JSON by language; {}: our own words"),
+    Column("tell_followers", Boolean, nullable=False),
+    Column("announced_at", BigInteger, nullable=False),
+    Column("cancelled_at", BigInteger),
+    Index("ix_stoppage_ends", "ends_at"),
+    comment="Planned interruptions (notifications)",
+)
+
+zalo_token = Table(
+    "zalo_token",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("access_token", Text, nullable=False),
+    Column("refresh_token", Text, nullable=False, comment="works once"),
+    Column("expires_at", BigInteger, nullable=False, comment="of the access token"),
+    Column("refreshed_at", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False, comment="rises with every pair"),
+    Column("begun_until", BigInteger, comment="somebody spends the refresh token; over at that moment"),
+    Column("seeds", Text, nullable=False, comment="hashes of pairs that persons gave, a space between two"),
+    comment="What the platform gave us to call it with (channels)",
+)
+
+site_key = Table(
+    "site_key",
+    metadata,
+    Column("key", Text, primary_key=True, comment="public: domain.sites.KEY"),
+    Column("name", Text, nullable=False),
+    Column("agency", Text, nullable=False, comment="an identifier, or empty: the province"),
+    Column("origins", Text, nullable=False, comment="JSON: a list"),
+    Column("secret_digest", Text, nullable=False, comment="hex SHA-256 of the webmaster's secret"),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    comment="Agencies' sites that carry the widget (console)",
+)
+
+site_use = Table(
+    "site_use",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("day", Text, primary_key=True, comment="ISO 8601, of Asia/Ho_Chi_Minh"),
+    Column("use", Text, primary_key=True, comment="domain.sites.SiteUse"),
+    Column("count", BigInteger, nullable=False),
+    comment="How often a site's requests came to what (console)",
+)
+
+
+# ---- officers of the console
+
+officer = Table(
+    "officer",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False, comment="domain.ids"),
+    Column("login", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("agency", Text, nullable=False, comment="an identifier of the catalogue"),
+    Column("roles", Text, nullable=False, comment="domain.officers.OfficerRole, a space between two"),
+    Column("language", Text, nullable=False),
+    Column("password_hash", Text, nullable=False, comment="argon2id, with its parameters"),
+    Column("must_set_password", Boolean, nullable=False, comment="somebody else gave the present one"),
+    Column("totp_secret", Text, comment="base32"),
+    Column("totp_step", BigInteger, comment="the last one accepted; NULL: the secret is not confirmed yet"),
+    Column("failures", Integer, nullable=False, comment="tries in a row that were not right, or not judged yet"),
+    Column("locked_until_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False, comment="a login; tracuu: from the command line"),
+    Column("disabled_at", BigInteger),
+    Index("uq_officer_login", "login", unique=True),
+    comment="Who works with the console (console)",
+)
+
+officer_session = Table(
+    "officer_session",
+    metadata,
+    Column("digest", Text, primary_key=True, comment="hex SHA-256 of the secret in the cookie"),
+    Column("officer_id", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False, comment="written at most once a minute"),
+    Column("ended_at", BigInteger),
+    Column("end_reason", Text, comment="console.accounts.ports.SessionEnd"),
+    Column("address", Text, nullable=False, comment="where it was begun"),
+    Column("agent", Text, nullable=False, comment="the browser, in short words"),
+    _partial("ix_officer_session_open", "officer_id", where="ended_at IS NULL"),
+    Index("ix_officer_session_created", "created_at"),
+    comment="Who is signed in (console)",
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False, comment="domain.ids"),
+    Column("at", BigInteger, nullable=False, comment="epoch milliseconds"),
+    Column("officer_id", BigInteger, comment="NULL: from the command line"),
+    Column("login", Text, nullable=False),
+    Column("agency", Text, nullable=False, comment="the officer's, at that moment"),
+    Column("action", Text, nullable=False),
+    Column("about", Text, nullable=False, comment="the object: officer:7"),
+    Column("detail", Text, nullable=False, comment="JSON"),
+    Column("address", Text, nullable=False),
+    Index("ix_audit_agency", "agency", "id"),
+    Index("ix_audit_login", "login", "id"),
+    Index("ix_audit_action", "action", "id"),
+    Index("ix_audit_about", "about", "id"),
+    comment="What officers did; rows are added and never touched again (console)",
+)
+
+# Whoever writes to this database, these hold. SQLite fires no DELETE trigger for what REPLACE puts out of the way, hence
+# the third one there.
+AUDIT_IS_KEPT = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit"
+            " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+        ),
+        (
+            "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit"
+            " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+        ),
+        (
+            "CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)"
+            " BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION audit_is_kept() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$"
+        ),
+        (
+            "CREATE TRIGGER audit_is_kept BEFORE UPDATE OR DELETE ON audit"
+            " FOR EACH STATEMENT EXECUTE FUNCTION audit_is_kept()"
+        ),
+    ),
+}
+for _dialect, _statements in AUDIT_IS_KEPT.items():
+    for _statement in _statements:
+        event.listen(audit, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+
+
+# ---- broadcasts
+
+broadcast = Table(
+    "broadcast",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False, comment="domain.ids"),
+    Column("agency", Text, nullable=False, comment="an identifier of the catalogue"),
+    Column("title", Text, nullable=False),
+    Column("author", BigInteger, nullable=False, comment="officer.id"),
+    Column("texts", Text, nullable=False, comment="JSON by language"),
+    Column("audience", Text, nullable=False, comment="JSON of domain.broadcasts.Audience"),
+    Column("state", Text, nullable=False, comment="domain.broadcasts.BroadcastState"),
+    Column("version", BigInteger, nullable=False, comment="raised with every change an officer sees"),
+    Column("created_at", BigInteger, nullable=False),
+    Column("starts_at", BigInteger),
+    Column("canary", Integer, nullable=False),
+    Column("people", BigInteger, nullable=False, comment="counted when it was submitted"),
+    Column("seal", Text, nullable=False),
+    Column("submitted_by", BigInteger, comment="officer.id"),
+    Column("approved_by", BigInteger, comment="officer.id"),
+    Column("approved_until_at", BigInteger),
+    Column("editors", Text, nullable=False, comment="JSON: officers who changed a word of it"),
+    Column("upload", BigInteger, comment="broadcast_row.upload: the list it goes to"),
+    Column("row_count", Integer, nullable=False, comment="of that list"),
+    Column("row_columns", Text, nullable=False, comment="JSON: what that list brings for placeholders"),
+    Column("busy", Boolean, nullable=False, comment="the expander has to look at it"),
+    Column("position", Text, nullable=False, comment="how far its audience is written"),
+    Column("written", Integer, nullable=False, comment="messages that were to leave"),
+    Column("left_out", Text, nullable=False, comment="JSON by reason"),
+    Column("all_written", Boolean, nullable=False),
+    Column("canary_left", Integer, comment="may be written before it pauses by itself; NULL: it does not"),
+    Column("held_back", Boolean, nullable=False, comment="it paused by itself and was not resumed yet"),
+    Column("results", Text, nullable=False, comment="JSON: (state, delivery, reason, messages)"),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("counted_at", BigInteger),
+    Column("resend_of", BigInteger, comment="the broadcast whose failures it sends again"),
+    Index("ix_broadcast_agency", "agency", "id"),
+    _partial("ix_broadcast_busy", "id", where="busy"),
+    _partial("uq_broadcast_resend", "resend_of", where="resend_of IS NOT NULL AND state <> 'stopped'", unique=True),
+    comment="Messages to many (notifications)",
+)
+
+broadcast_row = Table(
+    "broadcast_row",
+    metadata,
+    Column("upload", BigInteger, primary_key=True, autoincrement=False, comment="domain.ids, one a file"),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="the line of the file"),
+    Column("broadcast_id", BigInteger, nullable=False),
+    Column("recipient", Text, nullable=False, comment="URN"),
+    Column("language", Text),
+    Column("cells", Text, nullable=False, comment="JSON by column"),
+    Index("uq_broadcast_row_recipient", "upload", "recipient", unique=True),
+    Index("ix_broadcast_row_recipient", "recipient"),
+    comment="Recipients an agency brought as a list (notifications)",
+    sqlite_with_rowid=False,
+)
+
+broadcast_chunk = Table(
+    "broadcast_chunk",
+    metadata,
+    Column("broadcast_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_id", BigInteger, primary_key=True, autoincrement=False, comment="of the outbox"),
+    Column("last_id", BigInteger, nullable=False),
+    Column("results", Text, nullable=False, comment="JSON: as they were counted last"),
+    Column("look_at", BigInteger, comment="counted again from then on; NULL: nothing of it changes any more"),
+    _partial("ix_broadcast_chunk_open", "broadcast_id", "look_at", where="look_at IS NOT NULL"),
+    comment="Stretches of the outbox one transaction wrote for a broadcast (notifications)",
+    sqlite_with_rowid=False,
 )

@@ -19,9 +19,9 @@ from channels.sms.incoming import CHANNEL, Incoming
 from channels.sms.outgoing import Outgoing
 from channels.sms.pacing import BackOff
 from channels.sms.session import Delivery, Session
-from channels.sms.sparing import SparingLog
 from channels.sms.states import BindRefused, LinkLost, State
 from channels.sms.submits import Submits
+from channels.sparing import Sparing, SparingLog
 from domain.errors import CredentialsRefused
 from domain.message import Capabilities, OutboundMessage, SendResult, SendStatus
 
@@ -109,7 +109,7 @@ class SmsChannel:
         self._leaving = False
         self._last_error = ""
         self._log = log.bind(account=account.name)
-        self._sparing = SparingLog(log, time.monotonic)
+        self._sparing = SparingLog(log, Sparing(time.monotonic))
 
     @property
     def name(self) -> str:

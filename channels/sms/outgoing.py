@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from channels.sms import statuses
+from channels.sms import commands, statuses
 from channels.sms.account import SmppAccount
 from channels.sms.counters import SmsCounters
 from channels.sms.pacing import TokenBucket
@@ -257,7 +257,8 @@ class Outgoing:
             self._hold_back(segment.command_status)
         else:
             self.counters.rejected += 1
-        pause = self._account.throttle_pause if status is SendStatus.RETRY else 0.0
+        # Only a throttled account says something of the line; the others may be about this reader, whose handset is off.
+        pause = self._account.throttle_pause if segment.command_status == commands.RTHROTTLED else 0.0
         message.part_decided(status, segment, reason=statuses.name_of(segment.command_status), retry_after=pause)
 
     def _enqueue(self, message: Handover, frames: Sequence[bytes]) -> None:

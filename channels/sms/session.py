@@ -44,10 +44,10 @@ from channels.sms.pdu import (
     encode,
     encode_deliver_sm_resp,
 )
-from channels.sms.sparing import SparingLog
 from channels.sms.states import ACKNOWLEDGEMENTS, MOVES, TAKES_DELIVERIES, BindRefused, LinkLost, State, Turn
 from channels.sms.window import Questions, SequenceNumbers, Window
 from channels.sms.writer import Writer
+from channels.sparing import Sparing, SparingLog
 
 log = structlog.get_logger()
 
@@ -114,7 +114,7 @@ class Session(asyncio.Protocol):
         self._listener = listener
         self._counters = counters
         self._loop = loop
-        self._log = (sparing or SparingLog(log, loop.time)).bind(account=account.name, session=name)
+        self._log = (sparing or SparingLog(log, Sparing(loop.time))).bind(account=account.name, session=name)
         self._frames = Frames()
         self._writer = Writer(loop, self._on_stuck)
         self._numbers = SequenceNumbers()

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from domain.questions import Question, QuestionAnswer
+from domain.questions import Answer, Asked, Question, QuestionAnswer
 
 # One answer each, in order; one that needs waiting for an agency comes as an awaitable of its own.
-Answer = QuestionAnswer | Awaitable[QuestionAnswer]
-Ask = Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]]
+Ask = Callable[[Sequence[Question]], Awaitable[Sequence[Asked[Answer]]]]
 
 IN_FLIGHT = 64  # batches under way; beyond, questions collect
 
@@ -28,19 +27,19 @@ class Asker:
         self._most = in_flight
         self._due = False  # a batch leaves at the end of this turn
         self._in_flight: set[asyncio.Task[None]] = set()
-        self._waiting: list[tuple[Question, asyncio.Future[Answer]]] = []
+        self._waiting: list[tuple[Question, asyncio.Future[Asked[Answer]]]] = []
 
-    async def answer(self, question: Question) -> QuestionAnswer:
-        """The answer to one question.
+    async def answer(self, question: Question) -> Asked[QuestionAnswer]:
+        """The answer to one question, and what whoever asked has left.
 
         Raises:
             GatewayError: whatever `ask` raised for the batch, or the awaitable it gave for this question.
         """
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Asked[Answer]] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
         self._start()
-        answer = await future
-        return answer if isinstance(answer, QuestionAnswer) else await answer
+        answer, left = await future
+        return Asked(answer if isinstance(answer, QuestionAnswer) else await answer, left)
 
     def _start(self) -> None:
         """A new task takes its first step after everything that is already due in this turn."""
@@ -61,11 +60,11 @@ class Asker:
         orphans: list[Awaitable[QuestionAnswer]] = []
         try:
             answers = await self._ask([question for question, _ in batch])
-            for (_, future), answer in zip(batch, answers, strict=True):
+            for (_, future), asked in zip(batch, answers, strict=True):
                 if not future.done():
-                    future.set_result(answer)
-                elif not isinstance(answer, QuestionAnswer):
-                    orphans.append(answer)
+                    future.set_result(asked)
+                elif not isinstance(asked.answer, QuestionAnswer):
+                    orphans.append(asked.answer)
             # Whoever asked these has gone; what a question costs is counted all the same, and who fails has logged it.
             if orphans:
                 await asyncio.gather(*orphans, return_exceptions=True)

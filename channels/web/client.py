@@ -1,11 +1,14 @@
 """Who asks: the client's address, as far as it can be believed, for the budgets; and in which language.
 
 The direct peer is the client unless it is a declared proxy; then it is the right-most address of X-Forwarded-For that
-is no proxy of ours. What stands left of that was written by the client and is believed by nobody.
+is no proxy of ours. What stands left of that was written by the client and is believed by nobody, and no other header
+is: Forwarded, X-Real-IP and their like. Where a proxy of ours wrote what is no address, or nothing, or where there are
+more hops than we walk, the last proxy that can be read is the asker: all who come that way share one asker's budgets.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -20,6 +23,7 @@ MOST_HOPS = 16
 MOST_LANGUAGES = 16
 LONGEST_HEADER = 512
 SUBSCRIBER_PREFIX = 64  # what one IPv6 subscriber holds (RFC 6177): counting single addresses would count nothing
+_WITH_PORT = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+))(?::[0-9]{1,5})?", re.ASCII)
 REMEMBERED = 4_096  # peers, and wishes for a language, whose meaning is remembered
 NOWHERE = Address("web", "local")  # a peer without an address: a Unix socket
 
@@ -82,11 +86,10 @@ def _believed(peer: IPv4Address | IPv6Address, forwarded: str, trusted: Sequence
 
 
 def _read(text: str) -> IPv4Address | IPv6Address | None:
-    """An address, also as some proxies write it: with a port, in brackets, as a mapped IPv4 address."""
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
+    """An address, also as some proxies write it: with a port, in brackets, as a mapped IPv4 address; nothing else."""
+    with_port = _WITH_PORT.fullmatch(text)
+    if with_port is not None:
+        text = with_port[1] or with_port[2]
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:  # not an address: the caller decides what that means

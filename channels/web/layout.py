@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,14 +15,19 @@ from domain.catalogue import Catalogue
 
 HERE = Path(__file__).parent
 
+# Nothing inline, nothing from elsewhere, and no text becomes markup or a script (Trusted Types).
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
+    " base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'; frame-ancestors "
+)
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
-    " base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": f"{POLICY}'none'",
     "Cache-Control": "no-store",  # counter computers are shared
     "Referrer-Policy": "same-origin",  # a code stands in the address
     "X-Robots-Tag": "noindex",
     "Vary": "Accept-Language",
 }
+MOST_FIELDS = 8  # of a form
 FOREVER = "public, max-age=31536000, immutable"
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -63,3 +68,11 @@ def page_texts(catalogue: Catalogue, language: str, sections: Sequence[str]) -> 
 def link(path: str, language: str, **query: str) -> str:
     """A page of ours in a language, with what was typed if anything was."""
     return f"{path}?{urlencode({name: typed for name, typed in query.items() if typed} | {'lang': language})}"
+
+
+def read_form(body: bytes) -> dict[str, str]:
+    """The fields of a form as a page of ours sends it; none of anything else."""
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS))
+    except ValueError:  # more fields than any form of ours has
+        return {}

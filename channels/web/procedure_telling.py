@@ -8,10 +8,12 @@ from datetime import date
 
 import msgspec
 
+from channels.web import paths
 from domain.catalogue import Catalogue
-from domain.procedure import Procedure, told_in
+from domain.procedure import Procedure, ProcedureForm, told_in
 
 LEVELS: Mapping[str, str] = {"toàn trình": "full", "một phần": "partial", "thông tin": "information"}
+NO_FILES: Mapping[str, int] = {}
 HOME = "vi"  # what is not translated is told in the language of the law
 
 
@@ -21,6 +23,29 @@ class Words:
 
     text: str
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormFacts:
+    """A form; `file` and `size` in bytes, where it can be taken from us."""
+
+    name: Words
+    file: str = ""
+    size: int = 0
+
+    @property
+    def url(self) -> str:
+        """Its address on our pages, relative; empty where there is none."""
+        return paths.FORM_FILE.replace("{file}", self.file) if self.file else ""
+
+    @property
+    def kind(self) -> str:
+        """What people call such a file: DOCX."""
+        return self.file.rpartition(".")[2].upper()
+
+    @property
+    def kilobytes(self) -> int:
+        return max(1, round(self.size / 1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +61,15 @@ class ProcedureFacts:
     fee: Words
     where: Words
     papers: Sequence[Words]
-    forms: Sequence[Words]
+    forms: Sequence[FormFacts]
     valid_from: date | None
     valid_to: date | None
 
 
-def procedure_facts(procedure: Procedure, catalogue: Catalogue, language: str) -> ProcedureFacts:
-    """The facts in this language, each in Vietnamese where there is no other."""
+def procedure_facts(
+    procedure: Procedure, catalogue: Catalogue, language: str, sizes: Mapping[str, int] = NO_FILES
+) -> ProcedureFacts:
+    """The facts in this language, each in Vietnamese where there is no other. `sizes`: in bytes, of the files there are."""
     level = LEVELS.get(procedure.level)
     papers_in = language if procedure.papers.get(language) else HOME
     return ProcedureFacts(
@@ -55,10 +82,15 @@ def procedure_facts(procedure: Procedure, catalogue: Catalogue, language: str) -
         fee=_words(procedure.fee, language),
         where=_words(procedure.where, language),
         papers=[Words(paper, papers_in) for paper in procedure.papers.get(papers_in, ())],
-        forms=[Words(form, HOME) for form in procedure.forms],
+        forms=[_form(form, sizes) for form in procedure.forms],
         valid_from=procedure.valid_from,
         valid_to=procedure.valid_to,
     )
+
+
+def _form(form: ProcedureForm, sizes: Mapping[str, int]) -> FormFacts:
+    name = Words(form.name, HOME)
+    return FormFacts(name, form.file, sizes[form.file]) if form.file in sizes else FormFacts(name)
 
 
 def _words(texts: Mapping[str, str], language: str) -> Words:
@@ -70,6 +102,16 @@ def _time(procedure: Procedure, catalogue: Catalogue, language: str) -> Words:
         return _words(procedure.days_note, language)
     key = "one_day" if procedure.days == 1 else "days"
     return Words(catalogue.text(language, f"web.working.{key}", days=str(procedure.days)), language)
+
+
+class FormBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The JSON of a form. `url` is relative to the gateway's own address, empty where there is no file; `bytes`: its
+    size, 0 where there is none.
+    """
+
+    name: str
+    url: str
+    bytes: int
 
 
 class ProcedureBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +128,7 @@ class ProcedureBody(msgspec.Struct, frozen=True, kw_only=True):
     fee: str
     where: str
     papers: Sequence[str]
-    forms: Sequence[str]
+    forms: Sequence[FormBody]
     valid_from: date | None
     valid_to: date | None
 
@@ -109,7 +151,7 @@ def procedure_body(facts: ProcedureFacts) -> ProcedureBody:
         fee=facts.fee.text,
         where=facts.where.text,
         papers=[paper.text for paper in facts.papers],
-        forms=[form.text for form in facts.forms],
+        forms=[FormBody(name=form.name.text, url=form.url, bytes=form.size) for form in facts.forms],
         valid_from=facts.valid_from,
         valid_to=facts.valid_to,
     )

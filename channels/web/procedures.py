@@ -10,10 +10,13 @@ import msgspec
 from aiohttp import web
 
 from channels.base import RouteDef
+from channels.web import paths
 from channels.web.client import Network, choose_language, client_address
+from channels.web.form_files import FormFiles
 from channels.web.layout import HEADERS, Stylesheet, environment, link, page_texts
 from channels.web.problem import Problem, ProblemKind, problem_response
 from channels.web.procedure_telling import ProcedureFacts, ProceduresBody, procedure_body, procedure_facts
+from channels.web.tagged import tag_of, tagged
 from channels.web.telling import Teller
 from domain.calendar import local_day
 from domain.errors import GatewayError
@@ -21,15 +24,19 @@ from domain.message import Address
 from domain.procedure import Procedure
 from domain.text import safe_text
 
-PATH = "/thu-tuc"
-ONE_PATH = "/thu-tuc/{code:(?s:.*)}"  # whatever stands for the code gets an answer of ours
-LOOK_UP_PATH = "/tra-cuu"
-API_PATH = "/api/v1/procedures"
-API_ONE_PATH = "/api/v1/procedures/{code:(?s:.*)}"
+PATH = paths.PROCEDURES
+ONE_PATH = paths.PROCEDURE  # whatever stands for the code gets an answer of ours
+LOOK_UP_PATH = paths.LOOK_UP
+API_PATH = paths.API_PROCEDURES
+API_ONE_PATH = paths.API_PROCEDURE
 MOST_RESULTS = 20
 LONGEST_ECHO = 120  # characters of what was typed that are shown again
-SECTIONS = ("page", "label", "procedures", "procedure", "examples")
-API_HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Accept-Language"}
+SECTIONS = ("page", "label", "procedures", "procedure", "examples", "forms")
+API_HEADERS = {
+    "Content-Type": "application/json",
+    "Cache-Control": "private, no-cache",
+    "Vary": "Accept-Language",
+}
 
 Found = Sequence[Procedure] | Problem
 
@@ -44,10 +51,11 @@ class ProcedureSearch(Protocol):
 
 class ProcedurePages:
     """The routes about procedures. `admit` says whether this address may ask once more; `clock` gives aware moments;
-    `trusted` are the proxies whose X-Forwarded-For is believed. The style sheet is served by the look-up page.
+    `trusted` are the proxies whose X-Forwarded-For is believed; `forms` the files of the catalogue's forms. The style
+    sheet is served by the look-up page.
     """
 
-    __slots__ = ("_admit", "_clock", "_procedures", "_style", "_teller", "_template", "_texts", "_trusted")
+    __slots__ = ("_admit", "_clock", "_forms", "_procedures", "_style", "_teller", "_template", "_texts", "_trusted")
 
     def __init__(
         self,
@@ -57,12 +65,14 @@ class ProcedurePages:
         admit: Callable[[Address], Awaitable[bool]],
         clock: Callable[[], datetime],
         trusted: Sequence[Network] = (),
+        forms: FormFiles | None = None,
     ) -> None:
         self._procedures = procedures
         self._teller = teller
         self._admit = admit
         self._clock = clock
         self._trusted = tuple(trusted)
+        self._forms = forms or FormFiles({}, {})
         self._style = Stylesheet()
         self._template = environment().get_template("procedures.html")
         self._texts = {
@@ -79,6 +89,7 @@ class ProcedurePages:
             method="GET", path=API_PATH, handler=self._search_api, summary="Procedures found by words or code: ?q=."
         )
         yield RouteDef(method="GET", path=API_ONE_PATH, handler=self._one_api, summary="One procedure, by its code.")
+        yield from self._forms.routes()
 
     # ---- finding
 
@@ -105,7 +116,7 @@ class ProcedurePages:
         return None if admitted else self._teller.problem(ProblemKind.REFUSED, language)
 
     def _facts(self, procedures: Sequence[Procedure], language: str) -> Sequence[ProcedureFacts]:
-        return [procedure_facts(each, self._teller.catalogue, language) for each in procedures]
+        return [procedure_facts(each, self._teller.catalogue, language, self._forms.sizes) for each in procedures]
 
     # ---- pages
 
@@ -138,6 +149,7 @@ class ProcedurePages:
             problem=problem,
             examples=[(words, link(PATH, language, tim=words)) for words in texts["examples"].values()],
             help_desk=self._teller.help_desk(language),
+            notice=self._teller.notice(language, self._clock()),
             style=self._style.path,
             path=PATH,
             start=link(LOOK_UP_PATH, language),
@@ -159,21 +171,17 @@ class ProcedurePages:
         found = await self._search(request, words, language)
         if isinstance(found, Problem):
             return problem_response(found, language)
-        return _json(
-            ProceduresBody(procedures=[procedure_body(each) for each in self._facts(found, language)]), language
-        )
+        body = ProceduresBody(procedures=[procedure_body(each) for each in self._facts(found, language)])
+        return _json(request, body, language)
 
     async def _one_api(self, request: web.Request) -> web.Response:
         language = choose_language(request, self._teller.catalogue.languages)
         found = await self._get(request, request.match_info["code"], language)
         if isinstance(found, Problem):
             return problem_response(found, language)
-        return _json(procedure_body(self._facts(found, language)[0]), language)
+        return _json(request, procedure_body(self._facts(found, language)[0]), language)
 
 
-def _json(body: msgspec.Struct, language: str) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(body),
-        content_type="application/json",
-        headers={**API_HEADERS, "Content-Language": language},
-    )
+def _json(request: web.Request, told: msgspec.Struct, language: str) -> web.Response:
+    body = msgspec.json.encode(told)
+    return tagged(request, body, tag_of(body), {**API_HEADERS, "Content-Language": language})

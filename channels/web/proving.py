@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from domain.phones import senders_number
 from domain.proof import LAST, Proof, ProofKind
@@ -10,26 +14,50 @@ from domain.text import fold
 
 LONGEST = 64  # signs of a secret
 LONGEST_NUMBER = 20  # signs of a telephone number
+LONGEST_WORK = 4_096  # signs of a proof of work; one takes some 700
 _LAID_OUT = frozenset(" .-+()")  # between its digits
 
 
-class ProofBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The JSON of a question with a proof: exactly one of the two."""
+class QuestionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A question with a proof of a right to more: the last four digits of the telephone number given, or the look-up
+    secret of the receipt, one of the two at most. `work`: the solution of a challenge, as ALTCHA writes it, in base64.
+    """
 
-    last_four: str | None = None
-    secret: str | None = None
+    last_four: Annotated[str, Meta(pattern=r"^\s*[0-9]{4}\s*$")] | msgspec.UnsetType = msgspec.UNSET
+    secret: Annotated[str, Meta(pattern=r"[0-9A-Za-z]", max_length=LONGEST)] | msgspec.UnsetType = msgspec.UNSET
+    work: Annotated[str, Meta(max_length=LONGEST_WORK)] | msgspec.UnsetType = msgspec.UNSET
 
 
-def proof_in_json(body: bytes) -> Proof | None:
-    """The proof in this body; None where there is none that could be compared."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What comes with a question. `work`: a proof of work as it came, not yet looked at; empty: none."""
+
+    proof: Proof | None = None
+    work: str = ""
+
+
+NOTHING_GIVEN = Given()
+
+
+def given_in_json(body: bytes) -> Given | None:
+    """What this body gives; None where it is none of ours, or gives a proof that could not be compared."""
     try:
-        given = msgspec.json.decode(body, type=ProofBody)
+        read = msgspec.json.decode(body, type=QuestionBody)
     except (msgspec.MsgspecError, UnicodeDecodeError):  # the caller says what was expected
         return None
-    if given.last_four is not None and given.secret is None:
-        return _last_four(given.last_four)
-    if given.secret is not None and given.last_four is None:
-        return _secret(given.secret)
+    proof = None
+    if read.last_four or read.secret:
+        proof = _one_proof(read)
+        if proof is None:
+            return None
+    return Given(proof=proof, work=read.work or "")
+
+
+def _one_proof(read: QuestionBody) -> Proof | None:
+    if read.last_four and not read.secret:
+        return _last_four(read.last_four)
+    if read.secret and not read.last_four:
+        return _secret(read.secret)
     return None
 
 

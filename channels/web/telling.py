@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -13,9 +13,11 @@ from domain.calendar import LOCAL_ZONE, local_day
 from domain.catalogue import Catalogue
 from domain.codes import CodeFamily, read_reference
 from domain.dossier import Dossier, DossierStatus
+from domain.notice_texts import NoticeWriter
 from domain.questions import QuestionAnswer
-from domain.replies import late
+from domain.replies import Voice, late
 from domain.reply_keys import STATE_KEYS, UNMAPPED
+from domain.stoppage import Announced, nothing_announced
 
 _USUAL_WAY = ("submitted", "accepted", "in_process", "done", "returned")
 # The picture of the way, by state, and the place of today in it. It claims nothing that the state does not say: papers
@@ -60,7 +62,11 @@ _UNREADABLE_WORDS = frozenset(
         "example",
     }
 )
-PROOF_NEEDED = "proof_needed"  # the reason of a refusal that waiting does not end
+# Reasons of a refusal that waiting does not end.
+_REASONS: Mapping[str, ProblemKind] = {
+    "proof_needed": ProblemKind.PROOF_NEEDED,
+    "work_needed": ProblemKind.WORK_NEEDED,
+}
 _KINDS: Mapping[Outcome, ProblemKind] = {
     Outcome.NOT_FOUND: ProblemKind.NOT_FOUND,
     Outcome.REFUSED: ProblemKind.REFUSED,
@@ -119,14 +125,31 @@ class Told:
     more: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoppageNotice:
+    """A planned interruption, for everybody who looks; moments are those of Asia/Ho_Chi_Minh."""
+
+    starts_at: datetime
+    ends_at: datetime
+    text: str
+
+
 class Teller:
-    """Finds the words. One for the whole channel."""
+    """Finds the words. One for the whole channel. `announced` gives the planned stoppage, if there is one."""
 
-    __slots__ = ("_agencies", "catalogue")
+    __slots__ = ("_agencies", "_announced", "_notices", "catalogue")
 
-    def __init__(self, catalogue: Catalogue, agencies: Agencies) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        agencies: Agencies,
+        *,
+        announced: Callable[[], Announced | None] = nothing_announced,
+    ) -> None:
         self.catalogue = catalogue
         self._agencies = agencies
+        self._announced = announced
+        self._notices = NoticeWriter(catalogue, agencies)
 
     def tell(self, answer: QuestionAnswer, language: str, now: datetime) -> Told | Problem:
         """What to show for an answer; `now` is aware."""
@@ -135,8 +158,8 @@ class Teller:
             return self._dossier(found, found.dossier, language, now, proved=answer.proved)
         if answer.outcome is Outcome.UNREADABLE:
             return self._unreadable(answer, language)
-        if answer.reason == PROOF_NEEDED:
-            return replace(self.problem(ProblemKind.PROOF_NEEDED, language, found, now), reason=answer.reason)
+        if answer.reason in _REASONS:
+            return replace(self.problem(_REASONS[answer.reason], language, found, now), reason=answer.reason)
         return self.problem(_KINDS.get(answer.outcome, ProblemKind.INTERNAL), language, found, now)
 
     def problem(
@@ -151,6 +174,31 @@ class Teller:
             code="" if answer is None else answer.code.text,
             contact=self._contact(identifiers, language, now),
         )
+
+    def after_a_proof(self, told: Told | Problem, language: str) -> Told | Problem:
+        """The same for who gave a proof: one that does not match and a code nobody knows are told alike, and not as if
+        the dossier that was shown before were not there.
+        """
+        if isinstance(told, Problem) and told.kind is ProblemKind.NOT_FOUND:
+            return replace(told, detail=self._text(language, "error.not_matched"))
+        return told
+
+    def announced(self, now: datetime) -> Announced | None:
+        """The stoppage that is to be shown now: from its announcement until its end."""
+        announced = self._announced()
+        return None if announced is None or announced.over(now) else announced
+
+    def notice(self, language: str, now: datetime) -> StoppageNotice | None:
+        """The same in words, the operator's where there are any in this language."""
+        announced = self.announced(now)
+        if announced is None:
+            return None
+        starts_at, ends_at = (
+            each.astimezone(LOCAL_ZONE).replace(microsecond=0) for each in (announced.starts_at, announced.ends_at)
+        )
+        voice = Voice(language=language, accents=True, now=now, fits=_anything_fits)
+        text = self._notices.stoppage_on_a_page(starts_at, ends_at, voice, text=announced.texts.get(language, ""))
+        return StoppageNotice(starts_at=starts_at, ends_at=ends_at, text=text)
 
     def help_desk(self, language: str) -> Contact:
         """Who answers where nobody else does."""
@@ -225,6 +273,10 @@ class Teller:
 
     def _text(self, language: str, key: str, *, agency: str = "") -> str:
         return self.catalogue.text(language, f"web.{key}", agency=agency)
+
+
+def _anything_fits(_: str) -> bool:
+    return True
 
 
 def _day(moment: datetime | None) -> date | None:

@@ -1,27 +1,6 @@
-// The demo's telephone and desk: sends texts, follows what the telephones get, moves dossiers.
+// The demo's telephone: sends texts, follows what the telephones get. desk.js comes before it.
 "use strict";
 
-const byId = (id) => document.getElementById(id);
-
-function element(name, className, ...children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
-}
-
-async function post(path, body) {
-  const response = await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(await response.text());
-  return response;
-}
-
-const time = (milliseconds) =>
-  milliseconds === null ? "" : `${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`;
 const size = (event) => `${event.segments} × ${event.alphabet}`;
 
 function handset() {
@@ -34,6 +13,7 @@ function handset() {
   function bubble(event) {
     const meta = [size(event)];
     if (event.kind === "reply" && event.milliseconds !== null) meta.push(time(event.milliseconds));
+    if (unasked(event)) meta.push("tin báo");
     const item = element("li", event.kind === "reply" ? "theirs" : "ours");
     const about = element("small", "meta", meta.join(" · "));
     item.append(element("span", "words", event.text), about);
@@ -72,6 +52,7 @@ function handset() {
     const event = JSON.parse(message.data);
     events.push(event);
     show(event);
+    if (unasked(event) && event.number === number.value && Date.now() - Date.parse(event.at) < 5000) buzz(byId("phone"));
   };
 
   byId("phone").addEventListener("submit", async (submitted) => {
@@ -98,60 +79,6 @@ function handset() {
   }
   choose();
   return fill;
-}
-
-function desk(fill) {
-  const rows = byId("rows");
-  const said = byId("desk-said");
-
-  function codeCell(row) {
-    const cell = element("th");
-    cell.scope = "row";
-    const copy = element("button", "code", row.code);
-    copy.type = "button";
-    copy.disabled = !fill;
-    copy.title = fill ? "Soạn tin với mã này" : "";
-    copy.addEventListener("click", () => fill(row.code));
-    cell.append(copy);
-    if (row.note) cell.append(element("small", "", row.note));
-    return cell;
-  }
-
-  function nextCell(row) {
-    const cell = element("td");
-    if (!row.next) return cell;
-    const button = element("button", "next", `→ ${row.next}`);
-    button.type = "button";
-    button.setAttribute("aria-label", `${row.code}: chuyển sang ${row.next}`);
-    button.addEventListener("click", () => advance(row));
-    cell.append(button);
-    return cell;
-  }
-
-  function draw(list) {
-    rows.replaceChildren(...list.map((row) => {
-      const state = element("td", "", element("span", `state ${row.name}`, row.status ? `${row.status} ` : "", row.vi),
-        element("small", "", row.en));
-      const made = element("tr", row.deleted ? "deleted" : "", codeCell(row), state, element("td", "due", row.due_on || "–"), nextCell(row));
-      made.dataset.code = row.code;
-      return made;
-    }));
-  }
-
-  async function advance(row) {
-    try {
-      draw(await (await post("/dossiers", { code: row.code })).json());
-      said.textContent = `${row.code}: ${row.next}`;
-      const moved = rows.querySelector(`[data-code="${CSS.escape(row.code)}"]`);
-      moved.classList.add("moved");
-      const again = moved.querySelector(".next");
-      if (again) again.focus();
-    } catch (error) {
-      said.textContent = error.message;
-    }
-  }
-
-  fetch("/dossiers").then((response) => response.json()).then(draw, (error) => { said.textContent = error.message; });
 }
 
 desk(byId("phone") ? handset() : null);

@@ -3,10 +3,57 @@
 from __future__ import annotations
 
 from gateway.bootstrap.checking import check
+from gateway.bootstrap.desk import (
+    cancel_stoppage,
+    close_hold,
+    letters,
+    list_holds,
+    list_stoppages,
+    normalise_number,
+    person_data,
+    plan_stoppage,
+    stoppage_outlook,
+)
+from gateway.bootstrap.hooks import sign_hook
+from gateway.bootstrap.incidents import report_incident
 from gateway.bootstrap.looking import standing
+from gateway.bootstrap.officers import add_officer, close_officer, list_officers, reset_officer
 from gateway.bootstrap.serving import serve
+from gateway.bootstrap.sites import add_site, change_site, list_sites, pasted, revoke_site, site_agency, site_use
 from gateway.bootstrap.sources import inspect_sources, list_sources
 from gateway.bootstrap.store import migrate
+from gateway.bootstrap.watching import trigger_script
 from gateway.bootstrap.words import read_words
 
-__all__ = ["check", "inspect_sources", "list_sources", "migrate", "read_words", "serve", "standing"]
+__all__ = [
+    "add_officer",
+    "add_site",
+    "cancel_stoppage",
+    "change_site",
+    "check",
+    "close_hold",
+    "close_officer",
+    "inspect_sources",
+    "letters",
+    "list_holds",
+    "list_officers",
+    "list_sites",
+    "list_sources",
+    "list_stoppages",
+    "migrate",
+    "normalise_number",
+    "pasted",
+    "person_data",
+    "plan_stoppage",
+    "read_words",
+    "report_incident",
+    "reset_officer",
+    "revoke_site",
+    "serve",
+    "sign_hook",
+    "site_agency",
+    "site_use",
+    "standing",
+    "stoppage_outlook",
+    "trigger_script",
+]

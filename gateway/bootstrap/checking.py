@@ -7,18 +7,32 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+
+from yarl import URL
 
 from adapters.store.overview import schema_of_sqlite
 from channels.base import Health
+from channels.telegram.knocking import knock
+from domain.agencies import Agencies
+from domain.calendar import local_day
+from domain.code_legacy import LegacyPattern
 from domain.errors import StoreUnavailable
+from gateway.bootstrap.calendar import read_calendar
+from gateway.bootstrap.console_texts import read_console_texts
+from gateway.bootstrap.incidents import unreachable
+from gateway.bootstrap.officers import list_officers
 from gateway.bootstrap.shared import connect_redis, redis_check
 from gateway.bootstrap.sources import make_sealer, make_sources, source_checks
 from gateway.bootstrap.store import make_store, timeouts
-from gateway.bootstrap.words import read_words
+from gateway.bootstrap.telegram import telegram_account
+from gateway.bootstrap.watching import watched_how
+from gateway.bootstrap.words import Words, read_words
 from gateway.http import Check, ask
 from gateway.metrics import Metrics
-from gateway.settings import Settings, SmsSettings
+from gateway.settings import NoticeSettings, Settings, SmsSettings, SourceSettings, ZaloSettings
 
 TIME_LIMIT = 10.0  # seconds for each
 
@@ -32,14 +46,16 @@ class Finding:
 
 
 async def check(settings: Settings) -> Sequence[Finding]:
-    """Try everything at once: the store, Redis, every source, every SMSC's port.
+    """Try everything at once: the store, Redis, every source, every SMSC's port, every bot's token, every platform's
+    port; and whether people can be told as the settings say.
 
     Raises:
         SettingsError: a file the settings name does not hold what it should.
     """
-    read_words(settings)
+    words = read_words(settings)
     async with AsyncExitStack() as stack:
-        checks = _checks(settings, stack)
+        checks = {**_checks(settings, stack), **_notice_checks(settings, words)}
+        checks["console"] = partial(_check_console, settings, words.agencies)
         healths = await asyncio.gather(*(ask(name, each, TIME_LIMIT) for name, each in checks.items()))
     return [Finding(name, health) for name, health in zip(checks, healths, strict=True)]
 
@@ -51,7 +67,70 @@ def _checks(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Check]:
         stack.push_async_callback(redis.aclose)
         checks["redis"] = redis_check(redis)
     checks |= source_checks(make_sources(settings, Metrics(), stack, make_sealer(settings)))
-    return checks | {f"sms {account.name}": _smsc_check(account) for account in settings.sms}
+    checks |= {f"sms {account.name}": _smsc_check(account) for account in settings.sms}
+    bots = [telegram_account(account, settings.web.base_url) for account in settings.telegram]
+    checks |= {f"telegram {bot.name}": partial(knock, bot) for bot in bots}
+    return checks | {f"zalo {account.name}": _platform_check(account) for account in settings.zalo}
+
+
+# ---- notices; nothing is connected for them
+
+
+def _notice_checks(settings: Settings, words: Words) -> Mapping[str, Check]:
+    legacy = words.agencies.legacy_patterns()
+    checks: dict[str, Check] = {"notices": partial(_check_notices, settings.notices, words.agencies)}
+    return checks | {
+        f"watch {source.name}": partial(_check_watch, settings, source, legacy) for source in settings.sources
+    }
+
+
+async def _check_notices(chosen: NoticeSettings, agencies: Agencies) -> Health:
+    """The calendar, the agencies that are named, and when people are told."""
+    read_calendar(chosen.calendar, local_day(datetime.now(UTC)))
+    named = [("officers", each.agency) for each in chosen.officers]
+    named += [("off", each.agency) for each in chosen.off if each.agency]
+    unknown = [f"{table}: {agency}" for table, agency in named if agencies.find(agency) is None]
+    if unknown:
+        return Health(ok=False, detail=f"no agency of this name, nor one above it: {'; '.join(unknown)}")
+    quiet = f"quiet from {chosen.quiet_from:%H:%M} to {chosen.quiet_until:%H:%M}"
+    if chosen.quiet_from == chosen.quiet_until:
+        quiet = "no quiet hours"
+    return Health(ok=True, detail=f"{quiet}, {chosen.per_day} a day, officers of {len(chosen.officers)} agencies")
+
+
+async def _check_watch(settings: Settings, source: SourceSettings, legacy: Sequence[LegacyPattern]) -> Health:
+    return Health(ok=True, detail=await watched_how(settings, source, legacy))
+
+
+# ---- the console; nothing is connected for it but the store
+
+
+async def _check_console(settings: Settings, agencies: Agencies) -> Health:
+    """Its words, the agencies that are named, how incidents are told, and whether anybody can sign in."""
+    chosen = settings.console
+    texts = read_console_texts(settings)
+    unknown = [each.agency for each in chosen.legal_bases if agencies.find(each.agency) is None]
+    if unknown:
+        return Health(
+            ok=False, detail=f"console.legal_bases: no agency of this name, nor one above it: {'; '.join(unknown)}"
+        )
+    if missing := unreachable(settings):
+        return Health(ok=False, detail=f"console.incident_recipients: no account by which to tell {', '.join(missing)}")
+    told = [
+        f"in {', '.join(texts)}",
+        await _officers_in_words(settings),
+        f"incidents are told to {len(chosen.incident_recipients) or 'nobody'}",
+        "over https only" if chosen.secure_cookies else "over http as well: for a demo only",
+    ]
+    return Health(ok=True, detail=", ".join(told))
+
+
+async def _officers_in_words(settings: Settings) -> str:
+    try:
+        count = len(await list_officers(settings))
+    except StoreUnavailable:  # the check of the store says why
+        return "officers not counted"
+    return f"{count} officers" if count else "no officer yet: tracuu officer add"
 
 
 # ---- the store
@@ -76,22 +155,31 @@ def _check_file(path: Path) -> Health:
     return Health(ok=True, detail="not there yet; the first start makes it")
 
 
-# ---- an SMSC
+# ---- an SMSC, a platform
 
 
 def _smsc_check(account: SmsSettings) -> Check:
     """Only its port: a bind would push a gateway that serves out of its session at many an operator's."""
+    return _port_check(account.host, account.port, account.connect_timeout)
 
+
+def _platform_check(account: ZaloSettings) -> Check:
+    """Only its port: a refresh token works once, and is the serving gateway's to spend."""
+    url = URL(account.api_url)
+    return _port_check(url.host or "", url.port or 0, account.connect_timeout_s)
+
+
+def _port_check(host: str, port: int, patience: float) -> Check:
     async def check() -> Health:
-        where = f"{account.host}:{account.port}"
+        where = f"{host}:{port}"
         try:
-            async with asyncio.timeout(account.connect_timeout):
-                _, writer = await asyncio.open_connection(account.host, account.port)
+            async with asyncio.timeout(patience):
+                _, writer = await asyncio.open_connection(host, port)
         except TimeoutError:
-            return Health(ok=False, detail=f"{where} did not answer within {account.connect_timeout:g} s")
+            return Health(ok=False, detail=f"{where} did not answer within {patience:g} s")
         except OSError as error:
             return Health(ok=False, detail=f"{where} cannot be reached: {os.strerror(error.errno or 0) or error}")
         writer.close()
-        return Health(ok=True, detail=f"{where} can be reached; whether it takes our name and password is not tried")
+        return Health(ok=True, detail=f"{where} can be reached; whether it takes what we would show it is not tried")
 
     return check

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from adapters.store.overview import LeaseRow, Overview, ProcessRow, overview_of_sqlite
 from gateway.bootstrap.store import postgres_module, timeouts
 from gateway.settings import Settings
-from gateway.standing import Held, Process, Queue, Standing
+from gateway.standing import Held, Later, MassChange, Process, Queue, Standing
 
 
 async def standing(settings: Settings) -> Standing:
@@ -25,6 +25,26 @@ async def standing(settings: Settings) -> Standing:
         queues=[
             Queue(account=row.account, state=row.state, messages=row.messages, oldest_s=_since(row.oldest_at, read.now))
             for row in read.queues
+        ],
+        later=[
+            Later(
+                account=row.account,
+                reason=row.reason or "its moment",
+                messages=row.messages,
+                next_in_s=max(row.next_at - read.now, 0) / 1000,
+            )
+            for row in read.later
+        ],
+        holds=[
+            MassChange(
+                hold=row.id,
+                source=row.source,
+                since=_moment(row.opened_at),
+                changes=row.changes,
+                tracked=row.tracked,
+                notices=row.waiting,
+            )
+            for row in read.holds
         ],
     )
 

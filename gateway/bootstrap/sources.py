@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from adapters.onestop.mapping import load_mapping
+from adapters.onestop.mapping import SourceMapping, load_mapping
 from adapters.onestop.rest import RestDossierSource
 from adapters.onestop.rest_login import Credentials
 from adapters.onestop.rest_mapping import load_rest_mapping
@@ -80,8 +80,8 @@ def make_source(settings: SourceSettings, count: Count, sealer: Sealer | None) -
     Raises:
         SettingsError: its mapping, its address or what logs in there is wrong.
     """
-    scheme = settings.url.get_secret_value().partition("://")[0]
-    adapter, prefixes, default = (_http if scheme in HTTP else _database)(settings, count, sealer)
+    make = _http if asked_over_http(settings) else _database
+    adapter, prefixes, default = make(settings, count, sealer)
     routed = RoutedSource(
         source=adapter,
         prefixes=prefixes if settings.prefixes is None else settings.prefixes,
@@ -94,12 +94,26 @@ def make_source(settings: SourceSettings, count: Count, sealer: Sealer | None) -
     return Source(adapter=adapter, routed=routed)
 
 
+def asked_over_http(settings: SourceSettings) -> bool:
+    """It is asked over HTTP, and is no database."""
+    return settings.url.get_secret_value().partition("://")[0] in HTTP
+
+
+def read_database_mapping(settings: SourceSettings) -> SourceMapping:
+    """The mapping of a database.
+
+    Raises:
+        SettingsError: it is wrong; every fault on a line of its own.
+    """
+    return load_mapping(_text(settings.mapping), str(settings.mapping))
+
+
 _Made = tuple[DossierSource, tuple[str, ...], bool]
 
 
 def _database(settings: SourceSettings, count: Count, sealer: Sealer | None) -> _Made:
     _refuse_settings_of_http(settings)
-    mapping = load_mapping(_text(settings.mapping), str(settings.mapping))
+    mapping = read_database_mapping(settings)
     adapter = SqlDossierSource(
         mapping,
         settings.url.get_secret_value(),

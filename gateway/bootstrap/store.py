@@ -14,13 +14,19 @@ from typing import TYPE_CHECKING, Protocol
 from adapters.store.migrate import sqlite_url, upgrade
 from adapters.store.plan import Rules
 from adapters.store.sqlite import SqliteSettings, SqliteStore
-from conversation.ports import Housekeeping, Journal, People
+from channels.web.ports import SiteBook
+from channels.zalo.ports import ZaloTokens
+from console.accounts.ports import AuditLog, Officers, Sessions
+from console.broadcasts.ports import Broadcasts
+from console.health.ports import Figures, Incidents
+from console.messages.ports import Conversations, Opinions
+from conversation.ports import Housekeeping, Journal, Links, People, Pins
 from conversation.redelivery import is_redelivery
 from domain.errors import SettingsError, StoreUnavailable
 from domain.ids import IdSequence
 from gateway.leases import Leases
 from gateway.settings import DatabaseSettings, Settings
-from notifications.ports import Outbox
+from notifications.ports import MassMail, Notices, Outbox
 from notifications.retry import after_send
 
 if TYPE_CHECKING:
@@ -49,6 +55,34 @@ class Store(Journal, People, Outbox, Housekeeping, Protocol):
 
     def leases(self) -> Presence: ...
 
+    def notices(self) -> Notices: ...
+
+    def pins(self) -> Pins: ...
+
+    def links(self) -> Links: ...
+
+    def zalo_tokens(self) -> ZaloTokens: ...
+
+    def officers(self) -> Officers: ...
+
+    def sessions(self) -> Sessions: ...
+
+    def audit(self) -> AuditLog: ...
+
+    def broadcasts(self, *, good_for: timedelta) -> Broadcasts: ...
+
+    def mass_mail(self) -> MassMail: ...
+
+    def sites(self) -> SiteBook: ...
+
+    def health(self) -> Figures: ...
+
+    def incidents(self) -> Incidents: ...
+
+    def conversations(self) -> Conversations: ...
+
+    def opinions(self) -> Opinions: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenStore:
@@ -56,7 +90,7 @@ class OpenStore:
 
     store: Store
     clock: Callable[[], datetime]
-    wakeups: Callable[[], AsyncIterator[None]] | None = None
+    wakeups: Callable[[], AsyncIterator[None]]
 
 
 def utc_now() -> datetime:
@@ -96,7 +130,7 @@ def _sqlite(settings: Settings) -> OpenStore:
         rules=_rules(),
         settings=SqliteSettings(busy_timeout=settings.database.busy_timeout_s),
     )
-    return OpenStore(store=store, clock=utc_now)
+    return OpenStore(store=store, clock=utc_now, wakeups=store.wakeups)
 
 
 def _postgres(settings: Settings) -> OpenStore:

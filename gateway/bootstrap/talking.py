@@ -6,24 +6,22 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
-from channels.base import Channel, RouteDef
+from channels.base import Channel
 from channels.sms.account import SmppAccount
 from channels.sms.channel import SmsChannel
 from channels.sms.numbers import normalise
-from channels.web.api import WebApi
-from channels.web.asking import Ask, Asker
-from channels.web.pages import LookUpPage
-from channels.web.procedures import PATH as PROCEDURES_PATH
-from channels.web.procedures import ProcedurePages
-from channels.web.telling import Teller
-from conversation.answer import Conversation, ConversationSettings
+from channels.web.asking import Ask
+from conversation.answer import Conversation, ConversationSettings, Offers
 from conversation.guards import Guards
 from conversation.guards import GuardSettings as GuardRules
 from conversation.ports import Limit
 from conversation.questions import Questions
+from domain.calendar import LOCAL_ZONE
 from domain.proof import Sealer
-from domain.questions import Question, QuestionAnswer
+from domain.questions import Answer, Asked, Question, QuestionAnswer
 from domain.replies import ReplyWriter
+from domain.stoppage import Announced
+from gateway.bootstrap.notices import schedule_rules
 from gateway.bootstrap.store import OpenStore
 from gateway.bootstrap.words import Words
 from gateway.dispatcher import Dispatcher, DispatcherSettings
@@ -52,6 +50,10 @@ def guard_rules(settings: Settings) -> GuardRules:
         misses_per_block=_limits(chosen.misses_per_block),
         misses_per_code=_limits(chosen.misses_per_code),
         misses_per_prefix=_limits(chosen.misses_per_prefix),
+        misses_before_work=_limits(chosen.misses_before_work),
+        block_misses_before_work=_limits(chosen.block_misses_before_work),
+        site_misses_before_work=_limits(chosen.site_misses_before_work),
+        site_questions_before_work=_limits(chosen.site_questions_before_work),
         own_numbers=frozenset(normalise(number) for number in own),
     )
 
@@ -66,17 +68,25 @@ def make_disclosure(settings: Settings, sealer: Sealer | None) -> Disclosure:
     return Disclosure(DisclosureRules(public=frozenset(chosen.public), proof_required=chosen.proof_required), sealer)
 
 
+def make_writer(settings: Settings, words: Words, announced: Callable[[], Announced | None]) -> ReplyWriter:
+    """Who writes every reply; `announced`: the planned stoppage answers speak of."""
+    stale_after = timedelta(minutes=settings.replies.stale_after_minutes)
+    return ReplyWriter(words.catalogue, words.agencies, stale_after=stale_after, announced=announced)
+
+
 def make_conversation(
     settings: Settings,
     words: Words,
     opened: OpenStore,
+    *,
     lookups: LookupService,
     guards: Guards,
     disclosure: Disclosure,
+    writer: ReplyWriter,
+    offers: Offers,
 ) -> Conversation:
     """The one conversation of all channels."""
     replies = settings.replies
-    writer = ReplyWriter(words.catalogue, words.agencies, stale_after=timedelta(minutes=replies.stale_after_minutes))
     return Conversation(
         lookups=lookups,
         people=opened.store,
@@ -88,10 +98,11 @@ def make_conversation(
             language=replies.default_language,
             codes_per_reply=replies.max_codes,
             question_open_for=timedelta(minutes=replies.question_minutes),
+            follows_per_person=settings.notices.follows_per_person,
         ),
         legacy=words.agencies.legacy_patterns(),
         disclosure=disclosure,
-        procedures=words.procedures,
+        offers=offers,
     )
 
 
@@ -141,6 +152,7 @@ def make_dispatcher(
 ) -> Dispatcher:
     """The pumps of the walk. A channel that does not run here is never ready, so nothing is claimed for it."""
     budgets = settings.gateway.answer_budgets
+    rules = schedule_rules(settings.notices)
     return Dispatcher(
         conversation=conversation,
         journal=opened.store,
@@ -155,29 +167,11 @@ def make_dispatcher(
             source_down_after=settings.gateway.source_down_after_s,
             most_in_flight=settings.gateway.max_in_flight,
         ),
+        quiet=lambda: rules.quiet(opened.clock().astimezone(LOCAL_ZONE).time()),
     )
 
 
 # ---- web
-
-
-def web_routes(
-    settings: Settings, words: Words, questions: Questions, metrics: Metrics, clock: Callable[[], datetime]
-) -> list[RouteDef]:
-    """The look-up page and the API, and the same for procedures."""
-    asker = Asker(counted(questions.ask, metrics))
-    teller = Teller(words.catalogue, words.agencies)
-    trusted = settings.web.trusted_proxies
-    proofs = settings.disclosure.proof_key is not None
-    kept = settings.lookup.cache_entries
-    api = WebApi(asker=asker, teller=teller, clock=clock, trusted=trusted, proofs=proofs, kept=kept)
-    page = LookUpPage(
-        asker=asker, teller=teller, clock=clock, trusted=trusted, procedures=PROCEDURES_PATH, proofs=proofs
-    )
-    procedures = ProcedurePages(
-        procedures=words.procedures, teller=teller, admit=questions.admit, clock=clock, trusted=trusted
-    )
-    return [*api.routes(), *page.routes(), *procedures.routes()]
 
 
 def counted(ask: Ask, metrics: Metrics) -> Ask:
@@ -188,11 +182,14 @@ def counted(ask: Ask, metrics: Metrics) -> Ask:
         metrics.question(told.outcome)
         return told
 
-    async def ask_and_count(questions: Sequence[Question]) -> Sequence[QuestionAnswer | Awaitable[QuestionAnswer]]:
+    async def ask_and_count(questions: Sequence[Question]) -> Sequence[Asked[Answer]]:
         answers = await ask(questions)
-        at_once = [answer.outcome for answer in answers if isinstance(answer, QuestionAnswer)]
+        at_once = [answer.outcome for answer, _ in answers if isinstance(answer, QuestionAnswer)]
         for outcome, count in Counter(at_once).items():
             metrics.question(outcome, count)
-        return [answer if isinstance(answer, QuestionAnswer) else awaited(answer) for answer in answers]
+        return [
+            asked if isinstance(asked.answer, QuestionAnswer) else asked._replace(answer=awaited(asked.answer))
+            for asked in answers
+        ]
 
     return ask_and_count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from domain.grammar import Grammar
 from gateway.settings import Settings
 from intake.procedures import Procedures
 
+FORMS = "forms"  # the folder beside the file of the procedures
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -24,6 +26,7 @@ class Words:
     grammar: Grammar
     agencies: Agencies
     procedures: Procedures
+    forms: Mapping[str, Path]  # the files of the procedures' forms, by their names
 
 
 def read_words(settings: Settings) -> Words:
@@ -34,13 +37,29 @@ def read_words(settings: Settings) -> Words:
     """
     files = settings.texts, settings.agencies, settings.procedures
     texts, agencies, procedures = (each.path for each in files)
+    catalogue = _checked(procedures, lambda: Procedures.from_mapping(read_toml(procedures)))
     grammar = _checked(settings.texts.grammar, lambda: Grammar.from_mapping(read_toml(settings.texts.grammar)))
     return Words(
         catalogue=_checked(texts, lambda: Catalogue.from_mapping(_texts(settings))),
         grammar=grammar,
         agencies=_checked(agencies, lambda: _agencies(settings, grammar)),
-        procedures=_checked(procedures, lambda: Procedures.from_mapping(read_toml(procedures))),
+        procedures=catalogue,
+        forms=_checked(procedures, lambda: form_files(catalogue, procedures.parent / FORMS)),
     )
+
+
+def form_files(procedures: Procedures, folder: Path) -> Mapping[str, Path]:
+    """The file of each form that has one.
+
+    Raises:
+        ValueError: files that are not there, one a line.
+    """
+    named = {form.file: each.code for each in procedures for form in each.forms if form.file}
+    files = {file: folder / file for file in named}
+    missing = [f"procedure {named[file]}: {path} is not there" for file, path in files.items() if not path.is_file()]
+    if missing:
+        raise ValueError("\n".join(missing))
+    return files
 
 
 def _texts(settings: Settings) -> dict[str, Any]:

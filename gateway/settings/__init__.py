@@ -18,7 +18,9 @@ from gateway.settings.answers import (
     ReplySettings,
     TextSettings,
 )
+from gateway.settings.console import ConsoleSettings
 from gateway.settings.kinds import SQLITE_FILE, FileUrl
+from gateway.settings.notices import HookKey, NoticeSettings, OfficerSettings, WatchSettings
 from gateway.settings.outside import SmsSettings, SourceSettings, WebSettings
 from gateway.settings.process import (
     DatabaseSettings,
@@ -28,18 +30,27 @@ from gateway.settings.process import (
     RedisSettings,
     RetentionSettings,
 )
+from gateway.settings.telegram import TelegramSettings
+from gateway.settings.zalo import ZaloSettings
 
 __all__ = [
     "SQLITE_FILE",
+    "ConsoleSettings",
     "DatabaseSettings",
     "FileUrl",
     "GuardSettings",
+    "HookKey",
+    "NoticeSettings",
+    "OfficerSettings",
     "RateLimit",
     "RedisSettings",
     "RetentionSettings",
     "Settings",
     "SmsSettings",
     "SourceSettings",
+    "TelegramSettings",
+    "WatchSettings",
+    "ZaloSettings",
 ]
 
 
@@ -68,7 +79,11 @@ class Settings(BaseSettings):
     disclosure: DisclosureSettings
     sources: tuple[SourceSettings, ...] = Field(min_length=1)
     sms: tuple[SmsSettings, ...]
+    telegram: tuple[TelegramSettings, ...]
+    zalo: tuple[ZaloSettings, ...]
+    notices: NoticeSettings
     web: WebSettings
+    console: ConsoleSettings
     logs: LogSettings
 
     @classmethod

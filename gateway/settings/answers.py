@@ -108,6 +108,18 @@ class GuardSettings(Section):
             "only to who proves a right to know."
         ),
     )
+    misses_before_work: Limits = _limits(
+        (3, 3600.0),
+        description="Misses of one address on the web after which its questions need a proof of work; none is refused for it.",
+    )
+    block_misses_before_work: Limits = _limits((10, 3600.0), description="The same, of a block of addresses.")
+    site_misses_before_work: Limits = _limits(
+        (100, 3600.0),
+        description="The same, of all who ask through one site's key; an alarm, since somebody walks through codes there.",
+    )
+    site_questions_before_work: Limits = _limits(
+        (600, 60.0), description="Questions through one site's key without a proof of work; further ones need one."
+    )
     own_numbers: tuple[PhoneNumber, ...] = Field(
         default=(), description="Numbers of our own besides the short codes; they never get a reply."
     )
@@ -139,7 +151,9 @@ class TextSettings(Section):
 class ProcedureSettings(Section):
     """What people need for what."""
 
-    path: ExistingFile = Field(description="The file with the procedures: name, papers, time, fee, where.")
+    path: ExistingFile = Field(
+        description="The file with the procedures: name, papers, time, fee, where. Their forms to download are in `forms` beside it."
+    )
 
 
 class AgencySettings(Section):

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from gateway.settings.kinds import (
     A_BILLION,
@@ -23,7 +23,11 @@ from gateway.settings.kinds import (
     Seconds,
     Section,
     SourceUrl,
+    expected,
 )
+from gateway.settings.notices import WatchSettings
+
+LEAST_WORK_KEY = 16  # bytes
 
 
 class SourceSettings(Section):
@@ -49,6 +53,7 @@ class SourceSettings(Section):
         default=(),
         description="Systems its dossiers may pass to: these are asked as well, and the dossier that moved last is told.",
     )
+    watch: WatchSettings = Field(default_factory=WatchSettings, description="See the table of its own.")
     timeout_s: Seconds = Field(default=5.0, description="Seconds after which a read has failed.")
     connections: Count = Field(default=2, description="Connections at most, so that the agency's own users come first.")
     attempts: Annotated[int, Field(ge=1, le=10)] = Field(
@@ -142,9 +147,30 @@ class WebSettings(Section):
 
     base_url: Annotated[str, Field(pattern=r"^(https?://[^\s/]+)?$")] = Field(
         default="",
-        description="How citizens reach the public listener, without a closing slash; reserved: no links are told yet.",
+        description="How citizens reach the public listener, without a closing slash; in links, QR codes and snippets. Empty: what the browser called.",
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(), description="Networks whose X-Forwarded-For is believed; nobody else's is."
     )
     max_body_bytes: Count = Field(default=65_536, description="The largest request body.")
+    hsts_s: Annotated[int, Field(ge=0, le=A_BILLION)] = Field(
+        default=0,
+        description="Seconds for which browsers keep to https (Strict-Transport-Security); 0: not said. Only where every name below works over https.",
+    )
+    work_key: SecretStr | None = Field(
+        default=None,
+        description="Signs the proofs of work asked of who misses a lot; the same for all processes. Without one, each start makes its own.",
+    )
+    work_key_file: Path | None = Field(default=None, description="A file that holds `work_key`.")
+    work_cost: Annotated[int, Field(ge=100, le=10_000)] = Field(
+        default=2_000, description="PBKDF2 rounds of one step of a proof of work; a telephone takes some 100 steps."
+    )
+    work_minutes: Count = Field(default=10, description="Minutes a proof of work may be handed in.")
+
+    @field_validator("work_key")
+    @classmethod
+    def long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        """Refuse a key that could be guessed."""
+        if key is not None and len(key.get_secret_value().encode()) < LEAST_WORK_KEY:
+            raise expected(f"expected at least {LEAST_WORK_KEY} characters")
+        return key

@@ -71,7 +71,7 @@ class PublicListener(Listener):
 
 
 class StaffListener(Listener):
-    """The staff console; reserved, it comes with a later release."""
+    """The staff console; behind a proxy that ends TLS and lets only the agencies' networks in."""
 
     port: Port = Field(default=8081, description="The TCP port; 0 takes any free one.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -13,15 +14,20 @@ from typing import Any
 
 from sqlalchemy import NullPool, create_engine, select
 
+from adapters.store.lane import Lane
 from adapters.store.migrate import sqlite_url
+from adapters.store.outside import Outside, SqliteOutside
 from adapters.store.plan import Rules
 from adapters.store.postgres import PostgresSettings, PostgresStore
+from adapters.store.postgres_outside import PostgresOutside
 from adapters.store.postgres_pool import Timeouts
+from adapters.store.rows import to_ms
 from adapters.store.sqlite import SqliteSettings, SqliteStore
 from adapters.store.tables import metadata
-from conversation.ports import Acknowledgement, Decision, Exchange, JournalBatch, Person
+from conversation.ports import Acknowledgement, Decision, Exchange, FollowChange, JournalBatch, Person
 from conversation.redelivery import is_redelivery
 from domain.answers import Outcome
+from domain.codes import CodeFamily, DossierCode
 from domain.ids import IdSequence
 from domain.message import Address, Category, InboundMessage, OutboundMessage, SegmentResult, SendResult, SendStatus
 from notifications.retry import after_send
@@ -29,10 +35,13 @@ from tests.servers.postgres import Database
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
+# Seconds a locked file is waited for, and a turn: in a test that locks it, and else, on however busy a machine.
+HASTY, PATIENT = 0.05, 60.0
 RULES = Rules(is_redelivery=is_redelivery, after_send=after_send)
 ACCOUNT = "smsc-1"
 SENDER = Address("sms", "84912345678")
 SHORT_CODE = Address("sms", "8079")
+CODE = DossierCode(text="H51.18-210817-0005", family=CodeFamily.NEW, agency="H51.18")
 
 Store = SqliteStore | PostgresStore
 
@@ -92,7 +101,57 @@ class StoreKit(ABC):
 
     @abstractmethod
     async def recategorise(self, categories: Mapping[int, str]) -> None:
-        """Make notices or broadcasts of rows of the outbox; nothing else writes such rows yet."""
+        """Make notices or broadcasts of rows of the outbox, about nothing that could be followed."""
+
+    @abstractmethod
+    async def put(self, table: str, *rows: Mapping[str, Any]) -> None:
+        """Write these rows as they are."""
+
+    @abstractmethod
+    def outside(self) -> Outside:
+        """The same database as an operator reaches it, beside who serves."""
+
+    def now_ms(self) -> int:
+        return to_ms(self.clock.now)
+
+    def following(self, code: str = CODE.reference, **changes: Any) -> Mapping[str, Any]:
+        """A row of subscription."""
+        values = {
+            "recipient": SENDER.urn,
+            "dossier_code": code,
+            "source": "province",
+            "channel": "sms",
+            "account": ACCOUNT,
+            "sender": SHORT_CODE.urn,
+            "origin": "text",
+            "proved": False,
+            "followed_at": self.now_ms(),
+        }
+        return {**values, **changes}
+
+    def notice(self, **changes: Any) -> Mapping[str, Any]:
+        """A row of the outbox: a notice about CODE that is due."""
+        now = self.now_ms()
+        values = {
+            "id": self.new_id(),
+            "channel": "sms",
+            "account": ACCOUNT,
+            "category": "notice",
+            "priority": 1,
+            "recipient": SENDER.urn,
+            "sender": SHORT_CODE.urn,
+            "text": "Ho so da xong",
+            "params": '{"kind":"ready"}',
+            "source": "province",
+            "dossier_code": CODE.reference,
+            "version": 1,
+            "state": "ready",
+            "created_at": now,
+            "available_at": now,
+            "expires_at": now + 3_600_000,
+            "attempts": 0,
+        }
+        return {**values, **changes}
 
     async def row(self, table: str, identifier: int) -> Mapping[str, Any]:
         return next(row for row in await self.rows(table) if row["id"] == identifier)
@@ -133,8 +192,9 @@ class StoreKit(ABC):
         person: Person | None = None,
         changes: frozenset[str] | None = None,
         muted: bool = False,
+        follows: Sequence[FollowChange] = (),
     ) -> Exchange:
-        decision = Decision(inquiry="thanks", person=person, changes=changes, muted=muted)
+        decision = Decision(inquiry="thanks", person=person, changes=changes, muted=muted, follows=follows)
         return Exchange(message=self.message(text), decision=decision)
 
     def reply(self, message: InboundMessage, valid_for: float = 3600) -> OutboundMessage:
@@ -159,14 +219,25 @@ class StoreKit(ABC):
         )
 
 
+def _wait_for_locks(lane: Lane, seconds: float) -> None:
+    """In the lane's own thread."""
+    assert lane._connection is not None
+    lane._busy_timeout = seconds
+    lane._connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+
+
 class SqliteKit(StoreKit):
     """SQLite in a file; a crash only lets go of the file, as the kernel would."""
 
     name = "sqlite"
+    needs = "sqlite_template"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, template: Path | None = None) -> None:
+        """`template`: an up-to-date file without rows, which is quicker than to make one."""
         super().__init__(folder)
         self.path = folder / "store.db"
+        if template is not None:
+            shutil.copyfile(template, self.path)
         self._opened: list[SqliteStore] = []
 
     async def open(self) -> SqliteStore:
@@ -181,7 +252,7 @@ class SqliteKit(StoreKit):
             owner=next(self._owners),
             clock=self.clock,
             rules=RULES,
-            settings=SqliteSettings(busy_timeout=0.05, lease=LEASE),
+            settings=SqliteSettings(busy_timeout=PATIENT, lease=LEASE),
         )
 
     async def crash(self, store: SqliteStore) -> None:
@@ -195,6 +266,7 @@ class SqliteKit(StoreKit):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
+        self._wait_for_locks(HASTY)
         connection = sqlite3.connect(self.path, isolation_level=None)
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -202,6 +274,13 @@ class SqliteKit(StoreKit):
             connection.execute("ROLLBACK")
         finally:
             connection.close()
+            self._wait_for_locks(PATIENT)
+
+    def _wait_for_locks(self, seconds: float) -> None:
+        """What is open waits for so long from now on."""
+        for store in self._opened:
+            for lane in filter(lambda lane: lane._open, (store._writer, store._reader, store._tidier)):
+                lane._executor.submit(_wait_for_locks, lane, seconds).result()
 
     @asynccontextmanager
     async def commit_breaks(self, store: SqliteStore) -> AsyncIterator[None]:
@@ -226,13 +305,33 @@ class SqliteKit(StoreKit):
             found = connection.execute(select(definition).order_by(*definition.primary_key.columns))
             return [dict(row) for row in found.mappings()]
 
+    async def put(self, table: str, *rows: Mapping[str, Any]) -> None:
+        with create_engine(sqlite_url(self.path), poolclass=NullPool).begin() as connection:
+            for row in rows:
+                connection.execute(metadata.tables[table].insert().values(**row))
+
+    def outside(self) -> Outside:
+        return SqliteOutside(self.path, clock=self.now_ms)
+
     async def recategorise(self, categories: Mapping[int, str]) -> None:
         outbox = metadata.tables["outbox"]
         engine = create_engine(sqlite_url(self.path), poolclass=NullPool)
         with engine.begin() as connection:
             for identifier, category in categories.items():
-                values = {"category": category, "priority": Category(category).priority}
+                values = {"category": category, "priority": Category(category).priority, "dossier_code": None}
                 connection.execute(outbox.update().where(outbox.c.id == identifier).values(values))
+
+
+KEPT = ("audit",)  # it lets no row be deleted
+# TRUNCATE would make every table's and index's files anew: a hundred times as long for the few rows of a test.
+EMPTY = "; ".join(
+    [
+        f"LOCK TABLE {', '.join(metadata.tables)}",  # whoever was under way in the test before has ended
+        *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables) if table.name not in KEPT),
+        *(f"TRUNCATE {name}" for name in KEPT),
+        "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence",
+    ]
+)
 
 
 class PostgresKit(StoreKit):
@@ -246,7 +345,7 @@ class PostgresKit(StoreKit):
         self.database = database
         self.hand = database.hand
         if emptied:
-            self.hand.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+            self.hand.execute(EMPTY)
         self._opened: list[PostgresStore] = []
 
     async def open(self) -> PostgresStore:
@@ -256,7 +355,7 @@ class PostgresKit(StoreKit):
 
     def make(self, **changes: Any) -> PostgresStore:
         """A store like the others, but for the named settings."""
-        settings: dict[str, Any] = {"timeouts": Timeouts(lock=0.05), "lease": LEASE, "migrate": False}
+        settings: dict[str, Any] = {"timeouts": Timeouts(lock=0.3), "lease": LEASE, "migrate": False}
         store = PostgresStore(
             self.database.url,
             owner=next(self._owners),
@@ -301,9 +400,17 @@ class PostgresKit(StoreKit):
         key = ", ".join(column.name for column in metadata.tables[table].primary_key.columns)
         return [dict(row) for row in self.hand.fetch(f"SELECT * FROM {table} ORDER BY {key}")]
 
+    async def put(self, table: str, *rows: Mapping[str, Any]) -> None:
+        for row in rows:
+            places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+            self.hand.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", *row.values())
+
+    def outside(self) -> Outside:
+        return PostgresOutside(self.database.url, Timeouts(lock=0.05), clock=self.now_ms)
+
     async def recategorise(self, categories: Mapping[int, str]) -> None:
         for identifier, category in categories.items():
-            change = "UPDATE outbox SET category = $2, priority = $3 WHERE id = $1"
+            change = "UPDATE outbox SET category = $2, priority = $3, dossier_code = NULL WHERE id = $1"
             self.hand.execute(change, identifier, category, Category(category).priority)
 
 

@@ -23,6 +23,7 @@ from adapters.redis.budgets import RedisBudgets
 from adapters.redis.client import SharedRedis, connect
 from conversation.ports import BudgetAsk, Budgets, Limit, Verdict
 from demo.process import free_port
+from domain.questions import Left
 from tests.servers.redis import RedisServer, running_redis
 
 OK, FIRST, NO = Verdict.ALLOWED, Verdict.FIRST_REFUSAL, Verdict.REFUSED
@@ -50,6 +51,11 @@ class NoBudgets:
     """Stands where the process's own budgets would, and must not be asked."""
 
     async def spend(self, asks: Sequence[BudgetAsk]) -> Sequence[Verdict]:
+        raise AssertionError("Redis was given up")
+
+    async def spend_and_tell(
+        self, asks: Sequence[BudgetAsk], told: Sequence[int]
+    ) -> tuple[Sequence[Verdict], Sequence[Left | None]]:
         raise AssertionError("Redis was given up")
 
     async def refund(self, asks: Sequence[BudgetAsk]) -> None:
@@ -326,6 +332,67 @@ async def test_callers_of_one_moment_need_their_own_asks_only(budgets: Budgets) 
     assert await asyncio.gather(*callers) == [[OK, OK] if number % 2 else [FIRST, NO] for number in range(20)]
 
 
+# ---- what is left
+
+
+async def test_what_is_left_is_told_of_the_asks_it_is_wanted_of_and_in_their_order(budgets: Budgets) -> None:
+    asks = [ask("a:1"), ask("b:1", DAY), ask("c:1", DAY)]
+    assert await budgets.spend_and_tell(asks, [2, 0]) == ([OK] * 3, [Left(4, 100.0, 3, 100.0), Left(2, 10.0, 1, 10.0)])
+    assert await budgets.spend_and_tell(asks, []) == ([OK] * 3, [])
+    assert await budgets.spend_and_tell([], []) == ([], [])
+
+
+async def test_what_is_left_is_what_all_of_the_batch_leave(budgets: Budgets) -> None:
+    assert await budgets.spend_and_tell([ask("a:1", DAY)] * 3, [0, 2]) == ([OK] * 3, [Left(4, 100.0, 1, 100.0)] * 2)
+
+
+async def test_what_is_left_is_of_the_window_nearest_its_end_and_of_two_the_longer(
+    budgets: Budgets, clock: Clock
+) -> None:
+    both = ask("a:1", DAY, SHORT)
+    assert (await budgets.spend_and_tell([both], [0]))[1] == [Left(2, 10.0, 1, 10.0)]
+    clock.now += 4.0
+    assert (await budgets.spend_and_tell([both] * 2, [0])) == ([OK, FIRST], [Left(2, 10.0, 0, 6.0)])
+    clock.now += 6.0
+    assert (await budgets.spend_and_tell([both], [0]))[1] == [Left(2, 10.0, 0, 4.0)]
+    clock.now += 4.0
+    assert (await budgets.spend_and_tell([both], [0]))[1] == [Left(4, 100.0, 0, 86.0)]
+
+
+async def test_what_is_left_of_nothing_spent_is_all_of_it_and_asking_takes_nothing(budgets: Budgets) -> None:
+    for _ in range(3):
+        assert await budgets.spend_and_tell([only_asked()], [0]) == ([OK], [Left(2, 10.0, 2, 0.0)])
+    assert await budgets.spend_and_tell([only_asked(Limit(0, 10.0))], [0]) == ([FIRST], [Left(0, 10.0, 0, 0.0)])
+
+
+async def test_of_an_ask_without_limits_nothing_is_told(budgets: Budgets) -> None:
+    endless = BudgetAsk("a:1", ())
+    assert await budgets.spend_and_tell([endless], [0]) == ([OK], [None])
+    assert await budgets.spend_and_tell([endless, ask("b:1")], [0, 1]) == ([OK, OK], [None, Left(2, 10.0, 1, 10.0)])
+
+
+async def test_callers_of_one_moment_hear_what_is_left_of_their_own(budgets: Budgets) -> None:
+    callers = [budgets.spend_and_tell([ask(f"a:{n}", Limit(n, 10.0))] * 2, [1] * (n % 2)) for n in range(2, 20)]
+    left = [[Left(n, 10.0, n - 2, 10.0)] * (n % 2) for n in range(2, 20)]
+    assert [told for _, told in await asyncio.gather(*callers)] == left
+
+
+@settings(deadline=None, max_examples=30)
+@given(count=ALLOWED, steps=STEPS)
+async def test_what_is_left_is_allowed_next_and_more_once_it_resets(count: int, steps: Steps) -> None:
+    clock = Clock()
+    budgets = MemoryBudgets(clock)
+    for pause, units in steps:
+        clock.now += pause
+        asks = [ask("a:1", Limit(count, 10.0))] * units
+        _, (left,) = await budgets.spend_and_tell(asks, [0])
+        assert left is not None
+        more = await budgets.spend([asks[0]] * (left.left + 1))
+        assert more.count(OK) == left.left
+        clock.now += left.resets_s + 0.001
+        assert (await budgets.spend([asks[0]]))[0] is OK
+
+
 # ---- memory
 
 
@@ -561,6 +628,21 @@ async def test_without_redis_a_member_stays_one_and_who_only_asks_spends_nothing
     asks = [member("a", four), member("a", four), member("b", four, units=0), member("b", four), member("c", four)]
     assert await budgets.spend(asks) == [OK, OK, OK, OK, FIRST]
     await nowhere.aclose()
+
+
+async def test_without_redis_what_is_left_is_what_the_process_allows(clock: Clock) -> None:
+    nowhere, budgets = budgets_without_redis(clock)
+    assert await budgets.spend_and_tell([ask("a:1", Limit(9, 10.0))], [0]) == ([OK], [Left(4, 10.0, 3, 10.0)])
+    await nowhere.aclose()
+
+
+async def test_what_is_left_costs_no_round_trip(server: RedisServer) -> None:
+    async with in_redis(server.url) as budgets:
+        await budgets.spend([ask("warm:up")])
+        with Load(server) as load:
+            _, (left,) = await budgets.spend_and_tell([ask("a:1")], [0])
+            assert load.calls("evalsha") == 1
+    assert left == Left(2, 10.0, 1, 10.0)
 
 
 async def test_settings_that_change_keep_what_was_spent(server: RedisServer, clock: Clock) -> None:

@@ -51,7 +51,7 @@ async def test_callers_of_a_locked_store_are_all_answered_and_none_is_written(
 ) -> None:
     with store_kit.locked():
         commits = [store.commit(batch(store_kit.exchange(f"text {number}"))) for number in range(20)]
-        answers = await asyncio.wait_for(asyncio.gather(*commits, return_exceptions=True), 10)
+        answers = await asyncio.wait_for(asyncio.gather(*commits, return_exceptions=True), 60)
     assert {type(answer) for answer in answers} == {StoreUnavailable}
     assert await store_kit.rows("inbox") == []
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from conversation.ports import Exchange, JournalBatch
 from domain.errors import StoreUnavailable
 from domain.message import OutboundMessage, SendStatus
 from notifications.retry import OutboxState
-from tests.contract.stores import ACCOUNT, LEASE, START, Store, StoreKit, sent
+from tests.contract.stores import ACCOUNT, LEASE, SENDER, START, Store, StoreKit, sent
 
 
 async def waiting(kit: StoreKit, store: Store, count: int = 1, *, valid_for: float = 3600) -> list[OutboundMessage]:
@@ -58,6 +60,15 @@ async def test_replies_leave_before_notices_before_broadcasts_each_by_id(store_k
     claimed = [(await store.claim(ACCOUNT, 2)) for _ in range(4)]
     order = [replies[number].id for number in (2, 3, 5, 1, 4, 0)]
     assert [[message.id for message in some] for some in claimed] == [order[:2], order[2:4], order[4:], []]
+
+
+async def test_replies_alone_are_claimed_and_the_others_keep_their_turn(store_kit: StoreKit, store: Store) -> None:
+    replies = await waiting(store_kit, store, 4)
+    await store_kit.recategorise({replies[0].id: "broadcast", replies[1].id: "notice", replies[2].id: "notice"})
+    assert [message.id for message in await store.claim(ACCOUNT, 10, replies_only=True)] == [replies[3].id]
+    assert await store.claim(ACCOUNT, 10, replies_only=True) == []
+    order = [replies[number].id for number in (1, 2, 0)]
+    assert [message.id for message in await store.claim(ACCOUNT, 10)] == order
 
 
 async def test_no_row_is_claimed_twice_by_claims_at_once(store_kit: StoreKit, store: Store) -> None:
@@ -211,3 +222,102 @@ async def test_every_start_gets_the_next_process_number(store_kit: StoreKit, sto
     assert second == first + 1
     ended, running = await store_kit.rows("process")
     assert (ended["ended_at"] is None, running["ended_at"]) == (False, None)
+
+
+# ---- notices that may not leave any more
+
+
+async def closed(kit: StoreKit, store: Store, *rows: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """What becomes of these notices when their turn comes."""
+    await kit.put("outbox", *rows)
+    await store.claim(ACCOUNT, 10)
+    return [(row["state"], row["reason"]) for row in await kit.rows("outbox")]
+
+
+async def test_a_notice_of_a_dossier_that_is_not_followed_any_more_is_dropped(
+    store_kit: StoreKit, store: Store
+) -> None:
+    await store_kit.put("subscription", store_kit.following(ended_at=1, end_reason="unfollow"))
+    assert await closed(store_kit, store, store_kit.notice()) == [("dropped", "not_followed")]
+
+
+async def test_a_notice_to_somebody_who_stopped_everything_is_dropped(store_kit: StoreKit, store: Store) -> None:
+    await store_kit.put("subscription", store_kit.following())
+    await store_kit.put("person", {"address": SENDER.urn, "stopped_at": 1, "updated_at": 1})
+    assert await closed(store_kit, store, store_kit.notice()) == [("dropped", "stopped_all")]
+
+
+async def test_a_notice_a_newer_one_overtook_is_merged_and_the_newer_one_leaves(
+    store_kit: StoreKit, store: Store
+) -> None:
+    await store_kit.put("subscription", store_kit.following())
+    older, newer = store_kit.notice(version=1), store_kit.notice(version=2)
+    assert await closed(store_kit, store, older, newer) == [("merged", "newer_notice"), ("claimed", None)]
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [{"state": "merged"}, {"state": "dropped"}, {"source": "ministry"}, {"dossier_code": "H51.18-210817-0009"}],
+    ids=lambda newer: "-".join(newer.values()),
+)
+async def test_what_was_closed_unsent_or_is_about_another_dossier_overtakes_nothing(
+    store_kit: StoreKit, store: Store, newer: Mapping[str, Any]
+) -> None:
+    following = [store_kit.following(), store_kit.following("H51.18-210817-0009")]
+    await store_kit.put("subscription", *following)
+    states = await closed(store_kit, store, store_kit.notice(), store_kit.notice(**{"version": 2, **newer}))
+    assert states[0] == ("claimed", None)
+
+
+async def test_what_was_overtaken_to_the_own_address_does_not_leave_for_the_other(
+    store_kit: StoreKit, store: Store
+) -> None:
+    await store_kit.put("subscription", store_kit.following())
+    fallen_back = {"recipient": "telegram:77", "params": f'{{"kind":"ready","for":"{SENDER.urn}"}}'}
+    first = await closed(store_kit, store, store_kit.notice(**fallen_back))
+    assert first == [("claimed", None)], "the person follows, not the address"
+    rows = store_kit.notice(**fallen_back, version=2), store_kit.notice(version=3)
+    assert (await closed(store_kit, store, *rows))[1:] == [("merged", "newer_notice"), ("claimed", None)]
+
+
+@pytest.mark.parametrize("kind", ["officers_waiting", "officers_late", "stoppage"])
+async def test_notices_nobody_follows_a_dossier_for_leave_unless_everything_was_stopped(
+    store_kit: StoreKit, store: Store, kind: str
+) -> None:
+    about = {"params": f'{{"kind":"{kind}"}}', "dossier_code": f"{kind}-7"}
+    assert await closed(store_kit, store, store_kit.notice(**about)) == [("claimed", None)]
+    await store_kit.put("person", {"address": SENDER.urn, "stopped_at": 1, "updated_at": 1})
+    again = await closed(store_kit, store, store_kit.notice(**about, version=2))
+    assert again[1:] == [("dropped", "stopped_all")]
+
+
+async def test_what_may_not_leave_does_not_shorten_the_claim_and_replies_are_not_asked(
+    store_kit: StoreKit, store: Store
+) -> None:
+    await store_kit.put("person", {"address": SENDER.urn, "stopped_at": 1, "updated_at": 1})
+    await store_kit.put("outbox", *(store_kit.notice(version=number) for number in range(3)))
+    live = store_kit.notice(recipient="sms:84911111111", dossier_code=None, version=None)
+    await store_kit.put("outbox", live)
+    [reply] = await waiting(store_kit, store)
+    assert [message.id for message in await store.claim(ACCOUNT, 2)] == [reply.id, live["id"]]
+
+
+async def test_what_waits_for_later_or_for_an_operator_is_told_apart_from_what_is_due(
+    store_kit: StoreKit, store: Store
+) -> None:
+    night = {"available_at": store_kit.now_ms() + 1, "reason": "quiet_hours"}
+    rows = [store_kit.notice(version=number, **night) for number in range(2)]
+    held = store_kit.notice(version=3, state="held", reason="daily_cap")
+    await store_kit.put("outbox", *rows, held, store_kit.notice(version=4))
+    assert await store.depth() == {ACCOUNT: 1}
+    assert await store.deferred() == {(ACCOUNT, "quiet_hours"): 2, (ACCOUNT, "held"): 1}
+    store_kit.clock.advance(1)
+    assert await store.depth() == {ACCOUNT: 3}
+    assert await store.deferred() == {(ACCOUNT, "held"): 1}
+
+
+async def test_what_is_tried_again_later_says_why(store_kit: StoreKit, store: Store) -> None:
+    [reply] = await waiting(store_kit, store)
+    await store.claim(ACCOUNT, 1)
+    await store.commit(JournalBatch(results=[sent(reply, SendStatus.RETRY, retry_after=30)]))
+    assert await store.deferred() == {(ACCOUNT, "retry"): 1}

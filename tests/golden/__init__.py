@@ -101,6 +101,8 @@ _DETAILS: dict[type, Callable[[Any], str]] = {
     wishes.FindProcedure: lambda inquiry: inquiry.words,
     wishes.ChooseLanguage: _language,
     wishes.Feedback: lambda inquiry: inquiry.text,
+    wishes.JoinNumber: lambda inquiry: inquiry.number,
+    wishes.PartNumber: lambda inquiry: inquiry.number,
     wishes.Unreadable: lambda inquiry: inquiry.reason,
 }
 

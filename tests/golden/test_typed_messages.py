@@ -30,8 +30,9 @@ def test_the_table_is_large_and_no_message_stands_in_it_twice() -> None:
 def test_every_kind_of_inquiry_and_every_reason_is_in_the_table() -> None:
     taken_for = {row.expected.split(" ")[0] for row in TABLE}
     assert taken_for == {
-        "LookUp", "AskBack", "Choice", "Follow", "Unfollow", "StopAll", "Resume", "FindProcedure", "ProcedureHelp",
-        "ChooseLanguage", "Feedback", "Help", "Thanks", "Example", "Unreadable",
+        "LookUp", "AskBack", "Choice", "Follow", "Unfollow", "ListFollowed", "StopAll", "Resume", "FindProcedure",
+        "ProcedureHelp", "ChooseLanguage", "Feedback", "Help", "Thanks", "Example", "Unreadable",
+        "JoinNumber", "PartNumber",
     }  # fmt: skip
 
 

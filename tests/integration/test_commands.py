@@ -18,12 +18,14 @@ import pytest
 
 from demo.process import GatewayProcess, free_port
 from demo.smsc import Smsc
+from demo.zalo import ZaloPlatform
+from tests.peers.bot_api import TOKEN, bot_api
 from tests.servers.postgres import Hand, Postgres
 from tests.servers.postgres import running as running_postgres
 from tests.servers.redis import running_redis
 from tests.whole.gateways import ROOT, SHORT_CODE, Account, actions, assert_quiet, make_gateway, running
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 LOOK_AGAIN = 0.05  # seconds
 LEASE_S = 3.0
 CODE = "H51.18-250701-0001"
@@ -153,6 +155,40 @@ async def test_everything_that_is_wrong_is_told_at_once_and_no_secret(tmp_path: 
     assert "hunter2" not in said.output + said.error
 
 
+CHATS = """
+[[telegram]]
+name = "bot"
+token = "{token}"
+base_url = "{api}"
+[[telegram]]
+name = "shut-out"
+token = "{token}"
+base_url = "http://127.0.0.1:{nobody}/bot"
+[[zalo]]
+name = "oa"
+app_id = "1"
+oa_id = "2"
+oa_secret = "hunter2"
+app_secret = "hunter2"
+api_url = "{platform}"
+"""
+
+
+async def test_chats_are_tried_and_neither_an_update_nor_a_refresh_token_is_spent(tmp_path: Path) -> None:
+    platform = ZaloPlatform()
+    async with bot_api() as api, platform.serving():
+        gateway = shared(tmp_path, NOBODY.format(port=free_port()))
+        written = gateway.config.read_text(encoding="utf-8")
+        chats = CHATS.format(token=TOKEN, api=api.base_url, nobody=free_port(), platform=platform.origin)
+        gateway.config.write_text(written + chats, encoding="utf-8")
+        said = await about(gateway, "check-config")
+    assert said.line("telegram bot ")[-3:] == ["updates", "by", "polling"]
+    assert "WRONG" in said.line("telegram shut-out ")
+    assert "tried" in said.line("zalo oa ")
+    assert {call.method for call in api.calls} == {"getMe"}
+    assert TOKEN not in said.output + said.error
+
+
 async def test_settings_are_checked_without_a_network_too(tmp_path: Path) -> None:
     said = await about(shared(tmp_path, NOBODY.format(port=free_port())), "check-config", "--no-connect")
     assert said.code == 0
@@ -182,10 +218,12 @@ async def test_a_store_is_made_and_looked_into_while_nobody_serves(tmp_path: Pat
         assert (await about(gateway, "migrate")).output == "the store is up to date\n"
     after = await about(gateway, "status")
     assert after.code == 0
-    assert after.output.split("\n\n")[:3] == [
+    assert after.output.split("\n\n")[:5] == [
         "no process serves this store",
         "nobody holds a lease",
         "no message waits",
+        "no message waits for a later moment",
+        "nothing is held back",
     ]
     assert "oldest waiting message: none" in after.output
 
@@ -209,8 +247,9 @@ async def test_who_serves_an_sqlite_file_is_seen_beside_it(tmp_path: Path) -> No
             told = await status(gateway)
             people = await about(gateway, "status")
         (process,) = told["processes"]
-        assert (process["roles"], process["alive"]) == (["sms", "web", "delivery"], True)
-        assert holders(told) == {"delivery": process["number"], "sms demo": process["number"]}
+        assert (process["roles"], process["alive"]) == (["sms", "chat", "web", "watch", "delivery", "console"], True)
+        held = ("delivery", "sms demo", "watch hoso", "watch dossier")
+        assert holders(told) == dict.fromkeys(held, process["number"])
         assert f"process {process['number']}" in people.output
         after = await status(gateway)
     assert (after["processes"], after["leases"]) == ([], [])
@@ -226,10 +265,22 @@ async def test_what_waits_is_counted_by_account_and_state(tmp_path: Path, postgr
             SELECT n, 'sms', 'demo', 'notice', 1, 'sms:84912345678', 'sms:8100', 'x',
                 CASE WHEN n < 6 THEN 'ready' ELSE 'handed_over' END,
                 extract(epoch FROM now()) * 1000 - n * 60000, 0, 9000000000000, 0 FROM generate_series(1, 7) AS n""")
+        hand.execute("""
+            INSERT INTO outbox (id, channel, account, category, priority, recipient, sender, text, state, created_at,
+                available_at, expires_at, attempts, source, reason)
+            SELECT n, 'sms', 'demo', 'notice', 1, 'sms:84912345678', 'sms:8100', 'x',
+                CASE WHEN n < 13 THEN 'ready' ELSE 'held' END, 0, 8000000000000, 9000000000000, 0, 'province',
+                CASE WHEN n < 13 THEN 'quiet_hours' END FROM generate_series(10, 16) AS n""")
+        hand.execute("INSERT INTO hold (id, source, opened_at, changes, tracked) VALUES (5, 'province', 0, 900, 2000)")
         told = await status(gateway)
+        people = await about(gateway, "status")
     queues = {(queue["account"], queue["state"]): queue["messages"] for queue in told["queues"]}
     assert queues == {("demo", "ready"): 5, ("demo", "handed_over"): 2}
-    assert 420 <= told["oldest_waiting_s"] < 480
+    assert 420 <= told["oldest_waiting_s"] < 480, "what waits for the morning is not stuck"
+    (later,), (held,) = told["later"], told["holds"]
+    assert (later["account"], later["reason"], later["messages"]) == ("demo", "quiet_hours", 3)
+    assert (held["hold"], held["source"], held["changes"], held["notices"]) == (5, "province", 900, 4)
+    assert people.line("5 ")[1:] == ["province", *people.line("5 ")[2:-3], "900", "2000", "4"]
 
 
 # ---- roles
@@ -238,9 +289,8 @@ async def test_what_waits_is_counted_by_account_and_state(tmp_path: Path, postgr
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--roles", "sms,chat"], "the role chat does not exist in this version; it has sms, web, delivery"),
-        (["--roles", "smtp"], "there is no role 'smtp'; there are sms, web, delivery"),
-        (["--account", "vnpt"], "there is no [[sms]] named vnpt; the settings have demo"),
+        (["--roles", "smtp"], "there is no role 'smtp'; there are sms, chat, web, watch, delivery, console"),
+        (["--account", "vnpt"], "there is no account named vnpt; the settings have demo"),
         (["--roles", "web"], "with SQLite one process does everything"),
     ],
 )
@@ -355,6 +405,6 @@ async def test_postgresql_away_for_longer_than_a_lease_needs_no_restart(tmp_path
                 told = await status(gateway)
                 assert [process["alive"] for process in told["processes"]] == [True]
     logged = actions(tmp_path)
-    assert (logged["lease.lost"], logged["lease.not_renewed"]) == (2, 1)
+    assert (logged["lease.lost"], logged["lease.not_renewed"]) == (4, 1)  # delivery, an account, two systems watched
     assert logged["part.crashed"] == 0
     assert_quiet(tmp_path)

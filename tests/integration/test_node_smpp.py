@@ -20,7 +20,7 @@ from domain.message import Category, DeliveryStatus, OutboundMessage, SendResult
 from tests.peers.node_smpp import Event, NodeSmsc, node_smsc
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-PATIENCE = 20.0
+PATIENCE = 60.0
 MESSAGES = 200
 CODE = "000.00.18.H51-161220-{:04}"
 

@@ -41,6 +41,8 @@ FILL = (
     SELECT {id}, 1, 1, 1, 'smsc-1', 'e' || n, 0, {at} FROM generate_series(1, {count}) AS n""",
     """INSERT INTO person (address, language, updated_at) SELECT 'sms:849' || n, 'en', 0
     FROM generate_series(1, 50000) AS n""",
+    """INSERT INTO next_address (recipient, place, channel, account, sender, address, agreed_at)
+    SELECT 'telegram:' || n, 1, 'sms', 'smsc-1', 'sms:8079', 'sms:849' || n, 0 FROM generate_series(1, 50000) AS n""",
 )
 
 
@@ -147,3 +149,19 @@ async def test_old_rows_are_found_without_looking_at_the_others(large: PostgresK
     for table in ("inbox", "outbox", "submission"):
         assert after[table][0] == before[table][0]
         assert after[table][1] - before[table][1] < MOST_ROWS
+
+
+async def test_the_screen_of_health_reads_by_indexes_alone(large: PostgresKit) -> None:
+    large.hand.execute("ANALYZE")
+    store = PostgresStore(large.database.url, owner=11, rules=RULES, settings=PostgresSettings(migrate=False))
+    await store.open()
+    before, now = touched(large.database), large.clock.now
+    standing = await store.health().standing()
+    traffic = await store.health().traffic(now - timedelta(hours=1), now)
+    await store.close()
+    after = touched(large.database)
+    assert {each.state for each in standing.queues} == {"ready", "bulk", "leaving"}
+    assert sum(each.came_in for each in traffic) > 0
+    for table in ("inbox", "outbox"):
+        assert after[table][0] == before[table][0], table
+        assert after[table][1] - before[table][1] < 2 * MOST_ROWS, table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,9 @@ from lookup.cache import TwoLevelCache
 from lookup.ports import CachedAnswer
 from tests.servers.redis import RedisServer, running_redis
 
-AWAY_FOR = 2.0  # seconds
+TIME_LIMIT = 1.0  # seconds for a call; a busy machine is not an outage
+# In that time, were each of them held up (a budget, a look-up, what was read): five times PATIENCE and more.
+ROUNDS, PATIENCE = 200, 60.0
 LIMIT, STRICTER, GATEWAYS = 40, 4, 2
 SENDERS = [f"reply:sms:8491234{number:04d}" for number in range(50)]
 CODES = [
@@ -41,7 +43,7 @@ class Gateway:
     """What one process keeps in Redis, and the load it puts on it."""
 
     def __init__(self, url: str) -> None:
-        self.shared: SharedRedis = connect(url, time_limit=0.25, back_off=0.2)
+        self.shared: SharedRedis = connect(url, time_limit=TIME_LIMIT, back_off=0.2)
         self.near = MemoryStatusCache(utc_now)
         self.cache = TwoLevelCache(self.near, RedisStatusCache(self.shared, utc_now), utc_now)
         self.budgets = RedisBudgets(self.shared, MemoryBudgets(monotonic), stricter=STRICTER)
@@ -79,7 +81,7 @@ class Gateway:
         await self.shared.aclose()
 
 
-async def until(true: Callable[[], bool], within: float = 20.0) -> None:
+async def until(true: Callable[[], bool], within: float = PATIENCE) -> None:
     async with asyncio.timeout(within):
         while not true():  # noqa: ASYNC110 - what is waited for is deep inside, and has no event
             await asyncio.sleep(0.02)
@@ -92,7 +94,12 @@ def gone(request: pytest.FixtureRequest) -> tuple[Callable[[RedisServer], None],
     return RedisServer.freeze, RedisServer.thaw
 
 
-async def test_redis_gone_for_two_seconds_in_the_middle_of_a_load(
+def allowed_by(gateways: Sequence[Gateway]) -> Counter[str]:
+    """How often each sender was told yes, by all of them."""
+    return sum((each.allowed for each in gateways), Counter[str]())
+
+
+async def test_redis_gone_for_a_while_in_the_middle_of_a_load(
     tmp_path: Path, gone: tuple[Callable[[RedisServer], None], Callable[[RedisServer], None]]
 ) -> None:
     go, come_back = gone
@@ -103,11 +110,10 @@ async def test_redis_gone_for_two_seconds_in_the_middle_of_a_load(
         ]
         with capture_logs() as logs:
             await until(lambda: all(each.rounds > 300 and each.missed for each in gateways))
-            before = [each.rounds for each in gateways]
             go(server)
-            await asyncio.sleep(AWAY_FOR)
-            assert all(each.shared.away for each in gateways)
-            during = [each.rounds for each in gateways]
+            await until(lambda: all(each.shared.away for each in gateways))
+            during = [each.rounds + ROUNDS for each in gateways]
+            await until(lambda: all(each.rounds > many for each, many in zip(gateways, during, strict=True)))
             await asyncio.to_thread(come_back, server)
             await until(lambda: not any(each.shared.away for each in gateways))
             for each in gateways:
@@ -116,15 +122,14 @@ async def test_redis_gone_for_two_seconds_in_the_middle_of_a_load(
             await until(
                 lambda: all(each.rounds > many and each.heard for each, many in zip(gateways, after, strict=True))
             )
+            await until(lambda: max(allowed_by(gateways).values()) >= LIMIT)
         assert not any(job.done() for job in work), "a call raised"
         for job in work:
             job.cancel()
         for job in work:
             with suppress(asyncio.CancelledError):
                 await job
-        assert all(many > few + 100 for many, few in zip(during, before, strict=True)), "Redis held up the load"
-        allowed = sum((each.allowed for each in gateways), Counter[str]())
-        assert LIMIT <= max(allowed.values()) <= LIMIT + GATEWAYS * (LIMIT // STRICTER)
+        assert max(allowed_by(gateways).values()) <= LIMIT + GATEWAYS * (LIMIT // STRICTER)
         said = Counter(line["event"] for line in logs)
         assert said["redis.away"] == said["redis.back"] == GATEWAYS
         assert said["signals.lost"] == said["signals.heard"] <= GATEWAYS

@@ -173,7 +173,7 @@ async def test_an_endless_answer_is_broken_off(opencps: Place) -> None:
     opencps.server.fault = FAULTS["endless"]
     with pytest.raises(SourceMisread, match="larger than 1000 bytes"):
         await opencps.source(size_limit=1000).find([FIRST])
-    await asyncio.wait_for(opencps.server.broken_off.wait(), 10)
+    await asyncio.wait_for(opencps.server.broken_off.wait(), 60)
 
 
 async def test_an_endless_packed_answer_is_broken_off(opencps: Place) -> None:
@@ -439,7 +439,7 @@ async def test_fifty_questions_at_once_never_exceed_the_connections(place: Place
     place.server.held = asyncio.Event()
     codes = [code(ALIVE[number % len(ALIVE)].code) for number in range(50)]
     reads = [asyncio.ensure_future(source.find([each])) for each in codes]
-    await asyncio.wait_for(place.server.until_asked(3), 10)
+    await asyncio.wait_for(place.server.until_asked(3), 60)
     place.server.held.set()
     found = await asyncio.gather(*reads)
     assert all(len(each) == 1 for each in found)
@@ -459,7 +459,7 @@ async def test_cancelled_read_leaves_the_source_usable(opencps: Place) -> None:
     opencps.server.held = asyncio.Event()
     for number in range(1, 5):
         reading = asyncio.ensure_future(source.find([FIRST]))
-        await asyncio.wait_for(opencps.server.until_asked(number), 10)
+        await asyncio.wait_for(opencps.server.until_asked(number), 60)
         reading.cancel()
         await asyncio.wait([reading])
     opencps.server.held.set()

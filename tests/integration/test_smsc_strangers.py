@@ -16,7 +16,7 @@ from demo.smsc_strikes import FLOOD
 PLAIN = "Ho so 000.00.18.H51-161220-0001: da xong. Moi ong/ba den nhan ket qua @ [1] {2}"
 ACCENTED = "Hồ sơ 000.00.18.H51-161220-0001 đã có kết quả, mời ông/bà đến bộ phận một cửa để nhận trong giờ làm việc."
 QUESTION = "Tra cứu 000.00.18.H51-161220-0001"
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 # aiosmpplib drops its stream without waiting for its end; that is its own affair.
 leaves_its_stream_open = pytest.mark.filterwarnings(
@@ -48,7 +48,7 @@ class SmpplibClient:
 
         self.delivered: list[Any] = []
         self.message_ids: list[str] = []
-        self._client = Client("127.0.0.1", port, timeout=5, allow_unknown_opt_params=True)
+        self._client = Client("127.0.0.1", port, timeout=60, allow_unknown_opt_params=True)
         self._client.set_message_received_handler(self._hear)
         self._client.set_message_sent_handler(self._note_id)
 
@@ -101,7 +101,7 @@ async def test_smpplib_is_told_its_password_is_wrong(smsc: Smsc) -> None:
     from smpplib.client import Client
     from smpplib.exceptions import PDUError
 
-    client = Client("127.0.0.1", smsc.port, timeout=5, allow_unknown_opt_params=True)
+    client = Client("127.0.0.1", smsc.port, timeout=60, allow_unknown_opt_params=True)
 
     def bind() -> None:
         client.connect()

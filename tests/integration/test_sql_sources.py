@@ -79,17 +79,17 @@ async def scalar(source: SqlDossierSource, statement: str) -> object:
 
 
 async def test_postgresql_session_is_read_only_and_bounded(postgres: Postgres, sources: list[SqlDossierSource]) -> None:
-    source = opened(sources, odd(), postgres.url("postgres"), time_limit=1.5)
+    source = opened(sources, odd(), postgres.url("postgres"), time_limit=30.5)
     assert await scalar(source, "SHOW default_transaction_read_only") == "on"
-    assert await scalar(source, "SHOW statement_timeout") == "1500ms"
+    assert await scalar(source, "SHOW statement_timeout") == "30500ms"
     with pytest.raises((SourceMisread, SourceUnavailable), match="read-only"):
         await scalar(source, "CREATE TABLE written (a int)")
 
 
 async def test_mariadb_session_is_read_only_and_bounded(mariadb: Mariadb, sources: list[SqlDossierSource]) -> None:
-    source = opened(sources, odd(), mariadb.url("mysql"), time_limit=1.5)
+    source = opened(sources, odd(), mariadb.url("mysql"), time_limit=30.5)
     assert await scalar(source, "SELECT @@session.tx_read_only") == 1
-    assert float(str(await scalar(source, "SELECT @@session.max_statement_time"))) == 1.5
+    assert float(str(await scalar(source, "SELECT @@session.max_statement_time"))) == 30.5
     with pytest.raises((SourceMisread, SourceUnavailable), match=r"(?i)read.only"):
         await scalar(source, "DELETE FROM user")
 
@@ -107,7 +107,7 @@ async def test_query_nobody_waits_for_ends_on_the_server_too(
         "postgres": "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'",
         "mariadb": "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'SELECT sleep%%'",
     }
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while await scalar(watcher, left[server]):  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.02)
 
@@ -502,7 +502,7 @@ async def test_blocked_driver_never_has_more_threads_than_connections(tmp_path: 
     database = SqliteDatabase(tmp_path, "pysqlite")
     database.create("odd", {"number": "code"})
     before = threads()
-    reads = open_reads(database.url, "x", 2, 0.2)
+    reads = open_reads(database.url, "x", 2, 30.0)
     with held() as (free, work):
         tries = [asyncio.wait_for(reads.run(work), 0.05) for _ in range(40)]
         results = await asyncio.gather(*tries, return_exceptions=True)
@@ -517,7 +517,7 @@ async def test_blocked_driver_never_has_more_threads_than_connections(tmp_path: 
 async def test_cancelled_thread_gives_its_place_back_when_it_is_done(tmp_path: Path) -> None:
     database = SqliteDatabase(tmp_path, "pysqlite")
     database.create("odd", {"number": "code"})
-    reads = open_reads(database.url, "x", 1, 0.2)
+    reads = open_reads(database.url, "x", 1, 30.0)
     with held() as (free, work):
         first = asyncio.ensure_future(reads.run(work))
         await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from demo.process import GatewayProcess, free_port
+from demo.process import GatewayProcess, free_ports
 from demo.smsc import MoTicket, Smsc, SmscOptions
 from tests.whole.gateways import LOG, SHORT_CODE, STORE, Account, running
 
@@ -94,8 +94,12 @@ class Source:
         return text
 
 
-def make_gateway(directory: Path, smsc: Smsc, sources: Sequence[Source]) -> GatewayProcess:
-    """A gateway over these sources that is not started yet; all budgets are as they are shipped."""
+def make_gateway(
+    directory: Path, smsc: Smsc, sources: Sequence[Source], account: Account | None = None
+) -> GatewayProcess:
+    """A gateway over these sources that is not started yet; all budgets are as they are shipped. `account`: None: the
+    SMSC's, without a rate.
+    """
     agencies = "".join(
         AGENCY.format(agency=each.agency, short_name=each.short_name, phone=each.phone) for each in sources
     )
@@ -104,11 +108,12 @@ def make_gateway(directory: Path, smsc: Smsc, sources: Sequence[Source]) -> Gate
         f'default = "{HELP_DESK}"\nagency = [\n{help_desk}{agencies}]\n', encoding="utf-8"
     )
     head = HEAD.format(directory=directory, store=STORE, help_phone=HELP_PHONE)
-    parts = [head, *(source.toml() for source in sources), Account(port=smsc.port).toml()]
+    parts = [head, *(source.toml() for source in sources), (account or Account(port=smsc.port)).toml()]
     config = directory / "gateway.toml"
     config.write_text("".join(parts), encoding="utf-8")
+    public, operations = free_ports(2)
     return GatewayProcess(
-        config=config, public_port=free_port(), operations_port=free_port(), log=directory / LOG, settings={}
+        config=config, public_port=public, operations_port=operations, log=directory / LOG, settings={}
     )
 
 

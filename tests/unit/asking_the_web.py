@@ -20,7 +20,7 @@ from domain.catalogue import Catalogue
 from domain.codes import parse_canonical
 from domain.dossier import Dossier, DossierStatus
 from domain.errors import GatewayError
-from domain.questions import Question, QuestionAnswer
+from domain.questions import Answer, Asked, Left, Question, QuestionAnswer
 from gateway.http import make_app, public_routes
 from tests.unit.speaking import NOW, shipped_agencies, shipped_texts
 
@@ -75,17 +75,18 @@ def unreadable(reason: str, *candidates: str) -> QuestionAnswer:
 
 @dataclass
 class Behind:
-    """Answers every question with `says`, or fails; remembers what was asked."""
+    """Answers every question with `says`, or fails, and tells what is `left`; remembers what was asked."""
 
     says: QuestionAnswer = field(default_factory=answered)
     fails: GatewayError | None = None
+    left: Left | None = None
     asked: list[Sequence[Question]] = field(default_factory=list)
 
-    async def ask(self, questions: Sequence[Question]) -> Sequence[QuestionAnswer]:
+    async def ask(self, questions: Sequence[Question]) -> Sequence[Asked[Answer]]:
         self.asked.append(questions)
         if self.fails is not None:
             raise self.fails
-        return [self.says for _ in questions]
+        return [Asked(self.says, self.left) for _ in questions]
 
     @property
     def last(self) -> Question:

@@ -71,5 +71,5 @@ def plenty(**limits: tuple[Limit, ...]) -> Guards:
 def ask_behind(questions: Questions) -> Behind:
     """The real questions in place of somebody who answers as told."""
     behind = Behind()
-    behind.ask = questions.ask  # type: ignore[method-assign,assignment]
+    behind.ask = questions.ask  # type: ignore[method-assign]
     return behind

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from domain.errors import CredentialsRefused, GatewayError, StoreUnavailable
 from gateway import cli as command_line
+from gateway import terminal
 from gateway.cli import cli, main
 from gateway.exit_codes import ExitCode, PortTaken
 from gateway.loop import run
@@ -74,7 +75,8 @@ class Bootstrap(types.ModuleType):
 
 def call(monkeypatch: pytest.MonkeyPatch, bootstrap: Bootstrap, *arguments: str) -> int:
     monkeypatch.setattr(command_line, "_bootstrap", lambda: bootstrap)
-    monkeypatch.setattr(command_line, "configure_logs", lambda *_: None)
+    for module in (command_line, terminal):
+        monkeypatch.setattr(module, "configure_logs", lambda *_: None)
     monkeypatch.setattr(sys, "argv", ["tracuu", *arguments])
     codes: list[int] = []
     monkeypatch.setattr(sys, "exit", codes.append)

@@ -13,9 +13,9 @@ from typing import NoReturn
 import pytest
 
 from adapters.memory.budgets import MemoryBudgets
-from conversation.answer import Conversation, ConversationSettings, Pending, Shape
+from conversation.answer import Conversation, ConversationSettings, Offers, Pending, Shape
 from conversation.guards import Guards, GuardSettings
-from conversation.ports import Decision, Limit, Person, Recollection
+from conversation.ports import Decision, Following, FollowWish, Limit, Person, Recollection
 from conversation.questions import Questions
 from domain.answers import DossierAnswer, Outcome
 from domain.codes import DossierCode, LegacyPattern
@@ -77,6 +77,7 @@ class FakePeople:
     def __init__(self) -> None:
         self.persons: dict[Address, Person] = {}
         self.memory = Recollection()
+        self.followings: dict[Address, list[Following]] = {}
         self._numbers = count(1)
 
     async def get(self, addresses: Sequence[Address]) -> Mapping[Address, Person]:
@@ -84,6 +85,19 @@ class FakePeople:
 
     async def recall(self, address: Address) -> Recollection:
         return self.memory
+
+    async def following(self, address: Address, limit: int) -> Sequence[Following]:
+        return self.followings.get(address, [])[:limit]
+
+    def remember(self, address: Address, decision: Decision) -> None:
+        """As the journal writes it."""
+        if decision.person is not None:
+            self.persons[address] = decision.person
+        for change in decision.follows:
+            kept = [each for each in self.followings.get(address, []) if each.code != change.code]
+            if change.wish is FollowWish.FOLLOW and change.code is not None:
+                kept.insert(0, Following(code=change.code, since=NOW))
+            self.followings[address] = kept
 
     async def next_feedback_number(self) -> int:
         return next(self._numbers)
@@ -134,7 +148,7 @@ class Talk:
             grammar=grammar,
             clock=lambda: self.now,
             settings=ConversationSettings(),
-            procedures=self.procedures,
+            offers=Offers(procedures=self.procedures),
             legacy=self.legacy,
         )
         self.questions = Questions(lookups=self.lookups, guards=self.guards, clock=lambda: self.now, legacy=self.legacy)
@@ -153,8 +167,7 @@ class Talk:
         (decision,) = await self.conversation.begin([message], shapes)
         if isinstance(decision, Pending):
             decision = await decision.finish()
-        if decision.person is not None:
-            self.people.persons[sender] = decision.person
+        self.people.remember(sender, decision)
         return decision
 
     async def told(self, text: str) -> str:
@@ -187,7 +200,7 @@ async def test_only_the_public_tier_is_told() -> None:
     assert "dang xu ly" in told
     assert "Dat dai" not in told
     assert "so do" not in told
-    (answer,) = await talk.questions.ask([Question(text=CODE, asker=Address("web", "203.0.113.9"))])
+    ((answer, _),) = await talk.questions.ask([Question(text=CODE, asker=Address("web", "203.0.113.9"))])
     assert isinstance(answer, QuestionAnswer)
     assert answer.answer is not None
     assert answer.answer.dossier is not None
@@ -261,13 +274,14 @@ async def test_a_question_of_a_refused_address_is_not_read(monkeypatch: pytest.M
     question = Question(text="ho so h51.18 250701 0005", asker=Address("web", "203.0.113.9"))
     await talk.questions.ask([question])
     monkeypatch.setattr("conversation.questions.read_codes", read_by_nobody)
-    assert await talk.questions.ask([question]) == [QuestionAnswer(outcome=Outcome.REFUSED)]
+    assert (await talk.questions.ask([question]))[0].answer == QuestionAnswer(outcome=Outcome.REFUSED)
 
 
 async def test_a_question_longer_than_any_code_with_its_words_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("conversation.questions.read_codes", read_by_nobody)
     question = Question(text=f"{'ho so ' * 40} {CODE}", asker=Address("web", "203.0.113.9"))
-    assert await Talk().questions.ask([question]) == [QuestionAnswer(outcome=Outcome.UNREADABLE, reason="no_code")]
+    ((answer, _),) = await Talk().questions.ask([question])
+    assert answer == QuestionAnswer(outcome=Outcome.UNREADABLE, reason="no_code")
 
 
 async def test_web_questions_typed_in_any_form_cost_one_each_and_keep_their_order() -> None:
@@ -275,7 +289,7 @@ async def test_web_questions_typed_in_any_form_cost_one_each_and_keep_their_orde
     asker = Address("web", "203.0.113.9")
     texts = [CODE.lower(), CODE, "xin chao", f" {CODE} ", OTHER]
     answers = await talk.questions.ask([Question(text=text, asker=asker) for text in texts])
-    told = [answer if isinstance(answer, QuestionAnswer) else await answer for answer in answers]
+    told = [answer if isinstance(answer, QuestionAnswer) else await answer for answer, _ in answers]
     assert sorted(answer.outcome for answer in told) == ["found", "found", "found", "refused", "unreadable"]
     assert told[2].outcome is Outcome.UNREADABLE
 
@@ -388,11 +402,8 @@ async def test_feedback_while_the_store_is_slow_is_not_said_to_be_kept() -> None
     assert "gui lai" in ((await pending.give_up()).text or "")
 
 
-@pytest.mark.parametrize(
-    ("words", "key"), [(f"DK {CODE}", "bao tin"), (f"HUY {CODE}", "bao tin"), ("TT khai sinh", "Hien co")]
-)
-async def test_words_that_come_later_are_told_what_works_today(words: str, key: str) -> None:
-    assert key in await Talk().told(words)
+async def test_words_that_come_later_are_told_what_works_today() -> None:
+    assert "Hien co" in await Talk().told("TT khai sinh")
 
 
 async def test_stop_and_resume_are_remembered() -> None:
@@ -442,7 +453,7 @@ async def test_web_questions_have_their_own_budget_and_outcomes() -> None:
     asker = Address("web", "203.0.113.9")
     texts = [CODE, "nothing here", "H51.18-250701-0000", CODE]
     answers = await talk.questions.ask([Question(text=text, asker=asker) for text in texts])
-    told = [answer if isinstance(answer, QuestionAnswer) else await answer for answer in answers]
+    told = [answer if isinstance(answer, QuestionAnswer) else await answer for answer, _ in answers]
     assert [answer.outcome for answer in told] == [
         Outcome.FOUND,
         Outcome.UNREADABLE,
@@ -456,10 +467,11 @@ async def test_a_web_question_that_must_wait_keeps_nobody_else_waiting() -> None
     talk = Talk()
     talk.lookups.slow = {OTHER}
     asker = Address("web", "203.0.113.9")
-    ready, waiting = await talk.questions.ask([Question(text=CODE, asker=asker), Question(text=OTHER, asker=asker)])
+    both = await talk.questions.ask([Question(text=CODE, asker=asker), Question(text=OTHER, asker=asker)])
+    ready, waiting = (asked.answer for asked in both)
     assert isinstance(ready, QuestionAnswer)
     assert not isinstance(waiting, QuestionAnswer)
-    assert (await asyncio.wait_for(waiting, 5)).outcome is Outcome.FOUND
+    assert (await asyncio.wait_for(waiting, 60)).outcome is Outcome.FOUND
 
 
 async def test_what_is_no_text_at_all_is_told_so() -> None:
@@ -528,7 +540,7 @@ async def test_a_number_of_two_agencies_is_asked_back_and_the_chosen_agency_answ
     assert asked.inquiry == "ask_back"
     talk.lookups.slow = {"12345/2016/00123"}
     chosen = await talk.say("2")
-    assert chosen.dossier_code == "12345/2016/00123"
+    assert chosen.dossier_code == "H51.29.18:12345/2016/00123"  # "DK" alone would mean this one
     assert [code.agency for code in talk.lookups.codes] == ["H51.29.18"]
 
 
@@ -536,11 +548,11 @@ async def test_on_the_web_the_candidates_of_a_number_of_two_agencies_read_back()
     agencies = ("H51.18", "H51.29.18")
     talk = Talk(legacy=[LegacyPattern(agency, "#####/####/#####", names=(agency,)) for agency in agencies])
     asker = Address("web", "203.0.113.9")
-    (which,) = await talk.questions.ask([Question(text="12345/2016/00123", asker=asker)])
+    ((which, _),) = await talk.questions.ask([Question(text="12345/2016/00123", asker=asker)])
     assert isinstance(which, QuestionAnswer)
     assert which.candidates == tuple(f"{agency}:12345/2016/00123" for agency in agencies)
     for candidate, agency in zip(which.candidates, agencies, strict=True):
-        (answer,) = await talk.questions.ask([Question(text=candidate, asker=asker)])
+        ((answer, _),) = await talk.questions.ask([Question(text=candidate, asker=asker)])
         told = answer if isinstance(answer, QuestionAnswer) else await answer
         assert told.answer is not None
         assert told.answer.code.agency == agency

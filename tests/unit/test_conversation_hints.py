@@ -7,7 +7,7 @@ import pytest
 from domain.answers import Outcome
 from intake.procedures import Procedures
 from tests.unit.speaking import shipped_procedures
-from tests.unit.test_conversation import CODE, OTHER, FakeCatalogue, Talk
+from tests.unit.test_conversation import CODE, FakeCatalogue, Talk
 
 
 @pytest.mark.parametrize("words", ["HELP", "alo"])
@@ -43,8 +43,4 @@ async def test_whoever_ends_what_is_not_followed_is_told_that_the_dossier_goes_o
     told = await talk.told(words)
     told = await talk.told("1") if "Gui 1" in told else told
     assert "van duoc giai quyet" in told
-    assert "muon rut ho so, xin goi" in told
-
-
-async def test_whoever_wants_to_follow_is_told_what_works_today() -> None:
-    assert "chua bao tin" in await Talk().told(f"DK {OTHER}")
+    assert "uon rut ho so, xin goi" in told

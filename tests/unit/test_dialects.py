@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, event
 from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 
 from adapters.onestop import engines
@@ -193,4 +194,41 @@ async def test_closed_source_takes_no_more_work() -> None:
     await reads.close()
     for _ in range(3):  # and its place in the queue is not lost
         with pytest.raises(RuntimeError):
-            await asyncio.wait_for(reads.run(lambda connection: connection), 5)
+            await asyncio.wait_for(reads.run(lambda connection: connection), 60)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Transport does not expose socket instance",  # aiomysql, of a connection that was reset as soon as it was made
+        "unable to perform operation on <TCPTransport closed=True>; the handler is closed",  # uvloop
+    ],
+)
+@pytest.mark.parametrize("moment", ["made", "used"])
+async def test_a_connection_that_ends_while_it_is_made_or_used_is_no_bug_of_ours(
+    tmp_path: Path, said: str, moment: str
+) -> None:
+    (tmp_path / "file").touch()
+    reads = open_reads(f"sqlite+aiosqlite:///{tmp_path}/file", "x", 1, 60.0)
+    assert isinstance(reads, AsyncReads)
+
+    def end(*_: object) -> None:
+        raise RuntimeError(said)
+
+    if moment == "made":
+        event.listen(reads._engine.sync_engine, "connect", end)
+    with pytest.raises(ConnectionError, match=r"closed|socket"):
+        await reads.run(end)
+    await reads.close()
+
+
+async def test_a_bug_of_ours_is_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    reads = open_reads(f"sqlite+aiosqlite:///{tmp_path}/file", "x", 1, 60.0)
+
+    def fail(_: object) -> None:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    with pytest.raises(RuntimeError, match="dictionary"):
+        await reads.run(fail)
+    await reads.close()

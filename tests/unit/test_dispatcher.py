@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any, cast
@@ -19,7 +19,9 @@ from domain.answers import Outcome
 from domain.errors import StoreError, StoreUnavailable, StoreUncertain
 from domain.message import (
     Address,
+    Button,
     Capabilities,
+    Category,
     DeliveryReport,
     DeliveryStatus,
     InboundMessage,
@@ -58,7 +60,7 @@ class Events:
         self._changed.set()
 
     async def reach(self, number: int) -> list[Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.seen) < number:
                 self._changed.clear()
                 await self._changed.wait()
@@ -151,8 +153,9 @@ class FakeStore:
         taken, self.left_open = self.left_open, []
         return taken
 
-    async def claim(self, account: str, limit: int) -> Sequence[OutboundMessage]:
-        taken, self.ready = self.ready[:limit], self.ready[limit:]
+    async def claim(self, account: str, limit: int, *, replies_only: bool = False) -> Sequence[OutboundMessage]:
+        taken = [each for each in self.ready if not replies_only or each.category is Category.REPLY][:limit]
+        self.ready = [each for each in self.ready if each not in taken]
         return taken
 
     async def hand_over(self, message_ids: Sequence[int]) -> frozenset[int]:
@@ -170,6 +173,9 @@ class FakeStore:
         return {}
 
     async def depth(self) -> Mapping[str, int]:
+        return {}
+
+    async def deferred(self) -> Mapping[tuple[str, str], int]:
         return {}
 
 
@@ -285,6 +291,14 @@ async def test_nothing_is_acknowledged_while_the_store_is_away() -> None:
         assert not it.channel.sent.seen
 
 
+async def test_what_can_be_pressed_leaves_with_the_text() -> None:
+    rows = ((Button("Báo tin cho tôi", "DK H51.18-210817-0005"),),)
+    async with desk(conversation=FakeConversation({1: replace(REPLY, buttons=rows)})) as it:
+        it.arrive(1, 2)
+        sent = await it.channel.sent.reach(2)
+        assert [message.buttons for message in sent] == [rows, ()]
+
+
 async def test_a_journal_that_takes_nothing_is_told_to_whoever_asks_for_health() -> None:
     async with desk() as it:
         it.store.trouble = [StoreUnavailable("disk full")]
@@ -327,7 +341,7 @@ async def test_results_and_acknowledgements_ride_with_a_later_commit() -> None:
     async with desk() as it:
         it.arrive(1)
         await it.channel.sent.reach(1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not (it.store.results and it.store.acknowledged):
                 await it.store.commits.reach(len(it.store.commits.seen) + 1)
         assert it.store.acknowledged == [1]
@@ -439,7 +453,7 @@ async def test_a_channel_that_raises_leaves_an_unknown_outcome_not_a_lost_one() 
     channel.answer = broken
     async with desk(channel) as it:
         it.arrive(1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not it.store.results:
                 await it.store.commits.reach(len(it.store.commits.seen) + 1)
         assert it.store.results[0].status is SendStatus.UNKNOWN
@@ -471,7 +485,7 @@ async def test_draining_refuses_the_new_and_finishes_the_old() -> None:
         it.arrive(2)
         assert it.settled.seen[1] == (2, Settlement.REFUSED)
         source.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await draining
         assert [m.inbound_id for m in it.channel.sent.seen] == [1]
         assert it.store.results

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from adapters.memory.budgets import MemoryBudgets
 from conversation.charges import block_of, prefix_of
-from conversation.guards import Dues, Guards, GuardSettings, Wanted
+from conversation.guards import Dues, Guards, GuardSettings, Miss, Wanted
 from conversation.ports import BudgetAsk, Limit, Verdict
 from domain.codes import CodeFamily, DossierCode, parse_canonical
 from domain.message import Address
@@ -63,7 +63,7 @@ async def test_a_batch_is_one_round_trip_and_its_misses_another(budgets: Counted
     guards = Guards(budgets, GuardSettings())
     await guards.admit_messages([about(1, 2, asker=Address("sms", f"8491234{n:04d}"), proof=GUESS) for n in range(50)])
     assert (budgets.spends, budgets.refunds) == (1, 0)
-    await guards.settle(Dues(misses=[(MOTHER, code(1)), (STRANGER, code(2))]))
+    await guards.settle(Dues(misses=[Miss(MOTHER, code(1)), Miss(STRANGER, code(2))]))
     assert (budgets.spends, budgets.refunds) == (2, 0)
     await guards.settle(Dues())
     assert (budgets.spends, budgets.refunds) == (2, 0)
@@ -83,14 +83,14 @@ async def test_of_two_codes_the_one_that_is_left_is_admitted(budgets: CountedBud
 
 async def test_spent_misses_refuse_what_names_a_code_and_nothing_else(budgets: CountedBudgets) -> None:
     guards = Guards(budgets, GuardSettings(misses=few(2)))
-    await guards.settle(Dues(misses=[(MOTHER, code(1)), (MOTHER, code(2))]))
+    await guards.settle(Dues(misses=[Miss(MOTHER, code(1)), Miss(MOTHER, code(2))]))
     admitted = await guards.admit_messages([about(3), about(3), about(), about(3, asker=STRANGER)])
     assert [each.verdict for each in admitted] == [FIRST, NO, OK, OK]
 
 
 async def test_misses_of_a_block_close_it_and_refuse_nobody(budgets: CountedBudgets) -> None:
     guards = Guards(budgets, GuardSettings(misses_per_block=few(1)))
-    await guards.settle(Dues(misses=[(MOTHER, code(1))]))
+    await guards.settle(Dues(misses=[Miss(MOTHER, code(1))]))
     admitted = await guards.admit_messages([about(3, asker=NEIGHBOUR), about(3, asker=STRANGER)])
     assert [(each.verdict, each.closed) for each in admitted] == [(OK, True), (OK, False)]
     (on_the_web,) = await guards.admit_questions([about(3, asker=OFFICE)])
@@ -184,7 +184,7 @@ async def test_a_prefix_is_locked_by_many_askers_and_not_by_few(
     guards = Guards(budgets, GuardSettings())
     for number in range(askers):
         asker = Address("web", f"198.51.{number}.9")
-        await guards.settle(Dues(misses=[(asker, code(serial)) for serial in range(20)]))
+        await guards.settle(Dues(misses=[Miss(asker, code(serial)) for serial in range(20)]))
     (admitted,) = await guards.admit_messages([about(9)])
     assert bool(admitted.walked) is walked
 
@@ -192,7 +192,7 @@ async def test_a_prefix_is_locked_by_many_askers_and_not_by_few(
 async def test_one_asker_counts_towards_every_prefix_anew(budgets: CountedBudgets) -> None:
     guards = Guards(budgets, GuardSettings(misses_per_prefix=few(5)))
     others = [code(serial, "H51.18-250702") for serial in range(5)]
-    await guards.settle(Dues(misses=[(MOTHER, each) for each in (*others, *(code(serial) for serial in range(5)))]))
+    await guards.settle(Dues(misses=[Miss(MOTHER, each) for each in (*others, *(code(serial) for serial in range(5)))]))
     (admitted,) = await guards.admit_messages([about(9)])
     assert admitted.walked
 
@@ -201,7 +201,7 @@ async def test_a_walked_prefix_is_marked_and_its_alarm_is_raised_once(budgets: C
     counted: Counter[str] = Counter()
     guards = Guards(budgets, GuardSettings(misses_per_prefix=few(2)), count=lambda event: counted.update([event]))
     with capture_logs() as logs:
-        await guards.settle(Dues(misses=[(MOTHER, code(1)), (STRANGER, code(2))]))
+        await guards.settle(Dues(misses=[Miss(MOTHER, code(1)), Miss(STRANGER, code(2))]))
         admitted = await guards.admit_messages([about(9), about(9, asker=STRANGER)])
         other = Wanted(asker=MOTHER, codes=(code(1, "H51.29.18-250701"),))
         admitted += await guards.admit_messages([other])
@@ -256,12 +256,15 @@ async def test_what_is_refunded_is_given_back_to_sender_block_and_hour(budgets: 
 
 
 async def test_the_web_has_its_own_figures(budgets: CountedBudgets) -> None:
-    guards = Guards(budgets, GuardSettings(codes_per_address=few(3), misses_per_address=few(4), codes=few(1)))
+    guards = Guards(
+        budgets,
+        GuardSettings(codes_per_address=few(3), misses_per_address=few(4), misses_before_work=few(9), codes=few(1)),
+    )
     admitted = await guards.admit_questions([about(n, asker=OFFICE) for n in (1, 2, 3, 4)])
     assert [each.verdict for each in admitted] == [OK, OK, OK, FIRST]
-    await guards.settle(Dues(misses=[(OFFICE, code(1))] * 3))
+    await guards.settle(Dues(misses=[Miss(OFFICE, code(1))] * 3))
     assert (await guards.admit_questions([about(1, asker=OFFICE)]))[0].verdict is OK
-    await guards.settle(Dues(misses=[(OFFICE, code(1))]))
+    await guards.settle(Dues(misses=[Miss(OFFICE, code(1))]))
     assert (await guards.admit_questions([about(1, asker=OFFICE)]))[0].verdict is FIRST
 
 

@@ -7,11 +7,12 @@ import asyncio
 import pytest
 from aiohttp import ClientSession, web
 from pytest_aiohttp.plugin import AiohttpClient
+from structlog.testing import capture_logs
 
 from channels.base import Health, RouteDef
 from domain.errors import StoreUnavailable
 from gateway.exit_codes import PortTaken
-from gateway.http import SECURITY_HEADERS, HttpListener, ask, make_app, operations_routes, public_routes
+from gateway.http import SECURITY_HEADERS, BodyLines, HttpListener, ask, make_app, operations_routes, public_routes
 from gateway.metrics import Metrics
 
 
@@ -40,6 +41,31 @@ async def test_the_process_says_that_it_lives(aiohttp_client: AiohttpClient) -> 
     client = await aiohttp_client(make_app(public_routes([])))
     response = await client.get("/healthz")
     assert (response.status, await response.text()) == (200, "ok\n")
+
+
+async def test_an_address_there_is_not_is_a_problem_and_a_page_for_a_browser(aiohttp_client: AiohttpClient) -> None:
+    async def lost(_: web.Request) -> web.Response:
+        return web.Response(status=404, text="<h1>…</h1>", content_type="text/html")
+
+    client = await aiohttp_client(make_app(public_routes([]), lost=lost))
+    plain = await client.get("/no")
+    assert (plain.status, plain.content_type) == (404, "application/problem+json")
+    assert await plain.json() == {"type": "about:blank", "title": "Not Found", "status": 404}
+    page = await client.get("/no", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status, page.content_type) == (404, "text/html")
+    refused = await client.post("/healthz", headers={"Accept": "text/html"})
+    assert (refused.status, refused.headers["Allow"]) == (405, "GET,HEAD")
+    assert (await refused.json())["title"] == "Method Not Allowed"
+
+
+async def test_browsers_are_kept_to_https_where_the_settings_say_so(aiohttp_client: AiohttpClient) -> None:
+    plain = await aiohttp_client(make_app(public_routes([])))
+    assert "Strict-Transport-Security" not in (await plain.get("/healthz")).headers
+    assert "Cross-Origin-Opener-Policy" not in (await plain.get("/healthz")).headers  # browsers would complain
+    kept = await aiohttp_client(make_app(public_routes([]), https=True, hsts_s=600))
+    headers = (await kept.get("/no")).headers
+    assert headers["Strict-Transport-Security"] == "max-age=600"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
 async def test_ready_when_every_dependency_answers(aiohttp_client: AiohttpClient) -> None:
@@ -132,3 +158,53 @@ async def test_a_listener_answers_until_it_is_closed() -> None:
     await listener.close()
     with pytest.raises(RuntimeError, match="has not started"):
         _ = listener.bound_port
+
+
+async def read_it(request: web.Request) -> web.Response:
+    return web.Response(body=await request.read())
+
+
+async def test_a_body_that_is_not_what_its_header_says_is_the_callers_fault(aiohttp_client: AiohttpClient) -> None:
+    client = await aiohttp_client(make_app(public_routes([route("/read", read_it, "POST")])))
+    headers = {"Content-Encoding": "gzip"}
+    with capture_logs() as lines:
+        for _ in range(20):
+            response = await client.post("/read", data=b"this is no gzip", headers=headers)
+            assert response.status == 400
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert [(line["event"], line["log_level"], line["route"]) for line in lines] == [
+        ("http.body_unreadable", "warning", "/read")
+    ], "a stranger fills no log"
+    assert "exc_info" not in lines[0]
+
+
+async def test_a_caller_who_leaves_before_the_end_of_a_body_is_no_bug_of_ours(aiohttp_client: AiohttpClient) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def read_all(request: web.Request) -> web.Response:
+        begun.set()
+        try:
+            return await read_it(request)
+        finally:
+            ended.set()
+
+    client = await aiohttp_client(make_app(public_routes([route("/read", read_all, "POST")])))
+    with capture_logs() as lines:
+        _, writer = await asyncio.open_connection(client.host, client.port)
+        writer.write(b"POST /read HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+        await begun.wait()
+        writer.transport.abort()
+        await ended.wait()
+        await client.get("/healthz")
+    assert not [line for line in lines if line["log_level"] == "error"]
+
+
+def test_what_was_left_out_is_told_a_minute_later() -> None:
+    now = 0.0
+    lines = BodyLines(clock=lambda: now)
+    with capture_logs() as written:
+        for _ in range(5):
+            lines.unreadable("/read", ValueError())
+        now = 60.0
+        lines.unreadable("/read", ValueError())
+    assert [line["left_out"] for line in written] == [0, 4]

@@ -25,7 +25,10 @@ from domain.inquiry import (
     Follow,
     Help,
     Inquiry,
+    JoinNumber,
+    ListFollowed,
     LookUp,
+    PartNumber,
     ProcedureHelp,
     Resume,
     StopAll,
@@ -242,6 +245,7 @@ def test_every_word_of_the_grammar_is_understood_by_itself(kind: Kind) -> None:
     expected: dict[Kind, type] = {
         Kind.FOLLOW: Follow,
         Kind.UNFOLLOW: Unfollow,
+        Kind.LIST: ListFollowed,
         Kind.STOP_ALL: StopAll,
         Kind.RESUME: Resume,
         Kind.THANKS: Thanks,
@@ -254,6 +258,8 @@ def test_every_word_of_the_grammar_is_understood_by_itself(kind: Kind) -> None:
         Kind.FEEDBACK: Feedback,
         Kind.SECRET: Unreadable,  # of what?
         Kind.LAST_FOUR: Unreadable,
+        Kind.LINK: JoinNumber,
+        Kind.UNLINK: PartNumber,
     }
     for words in WORDS[kind.value].values():
         for word in words:

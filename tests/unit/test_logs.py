@@ -157,6 +157,19 @@ class FullDisk(io.StringIO):
         return super().write(line)
 
 
+@pytest.mark.parametrize("layout", ["json", "text"])
+def test_no_value_writes_a_second_line_or_an_escape(stream: io.StringIO, layout: str) -> None:
+    unseen = "\x1b[31m\n\r\x00\x7f\x85\x9b31m\u2028\u2029\u202e\u2066\u200b\ufeff\ud800\U000e0041"
+    configure_logs("info", layout, stream)
+    structlog.get_logger().info("test.told", value=f"a{unseen}đ", values=[unseen], mapped={unseen: 1})
+    line = stream.getvalue()
+    assert line.endswith("\n")
+    assert line[:-1].isprintable()
+    if layout == "json":
+        assert json.loads(line)["value"] == f"a{unseen}đ"
+        assert "đ" in line
+
+
 @pytest.mark.usefixtures("stream")
 def test_a_log_that_cannot_be_written_stops_nobody_and_says_later_how_much_is_missing() -> None:
     disk = FullDisk()

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 from compose_spec import PyCompose
 from pydantic import BaseModel
@@ -55,7 +56,10 @@ def test_a_metric_the_page_names_exists(metric: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "action", sorted(word for word in QUOTED if re.fullmatch(r"(lease|source|sms|journal|upkeep)\.\w+", word))
+    "action",
+    sorted(
+        word for word in QUOTED if re.fullmatch(r"(lease|source|sms|journal|upkeep|changes|hook|calendar)\.\w+", word)
+    ),
 )
 def test_a_log_action_the_page_names_exists(action: str) -> None:
     assert action in LOG_ACTIONS
@@ -67,7 +71,9 @@ def test_a_command_the_page_names_exists(command: str) -> None:
 
 
 def test_an_option_the_page_names_exists() -> None:
-    options = {name for command in cli.commands.values() for param in command.params for name in param.opts}
+    groups = [command for command in cli.commands.values() if isinstance(command, click.Group)]
+    commands = [*cli.commands.values(), *(each for group in groups for each in group.commands.values())]
+    options = {name for command in commands for param in command.params for name in param.opts}
     assert {word for word in QUOTED if word.startswith("--")} <= options
 
 

@@ -18,8 +18,10 @@ ROOT = Path(__file__).parent.parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 PIN = re.compile(r"^([a-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
-LOCKS = ("requirements.lock", "requirements-dev.lock")
-HEAVY = ("sqlserver", "oracle")  # extras that few installations need, left out of the lock of the gateway itself
+# Each holds all that is in those before it: the gateway itself, `make demo`, work on the gateway.
+LOCKS = ("requirements.lock", "requirements-demo.lock", "requirements-dev.lock")
+HEAVY = ("sqlserver", "oracle")  # extras that few installations need
+LEFT_OUT = {"requirements.lock": (*HEAVY, "demo"), "requirements-demo.lock": HEAVY}
 
 
 def pins(lock: str) -> dict[str, str]:
@@ -30,7 +32,7 @@ def wanted(lock: str) -> list[Requirement]:
     project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
     whole = lock == "requirements-dev.lock"
     extras = project["optional-dependencies"]
-    lists = [project["dependencies"], *(extras[name] for name in extras if whole or name not in HEAVY)]
+    lists = [project["dependencies"], *(extras[name] for name in extras if name not in LEFT_OUT.get(lock, ()))]
     lists += [groups["test"], groups["check"]] if whole else []
     return [Requirement(text) for texts in lists for text in texts]
 
@@ -57,8 +59,14 @@ def test_every_pin_has_its_hashes(lock: str) -> None:
         assert not entry.strip() or "--hash=sha256:" in entry, entry.splitlines()[0]
 
 
-def test_both_locks_agree() -> None:
-    assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+def test_the_locks_agree() -> None:
+    runtime, demo, dev = map(pins, LOCKS)
+    assert runtime.items() <= demo.items() <= dev.items()
+
+
+def test_what_serves_citizens_holds_nothing_that_only_plays() -> None:
+    demo = {canonicalize_name(Requirement(each).name) for each in PYPROJECT["project"]["optional-dependencies"]["demo"]}
+    assert not demo & pins("requirements.lock").keys()
 
 
 def test_every_dependency_has_a_floor() -> None:
@@ -83,10 +91,11 @@ def test_the_wheel_holds_exactly_the_packages_and_the_config(wheel: Path) -> Non
         str(path.relative_to(ROOT))
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", "node_modules"} & set(path.parts)
     }
     assert names == expected
     assert {"gateway/cli.py", "config/default.toml", "config/agencies.toml", "config/texts/vi.toml"} <= names
+    assert "channels/web/widget/dist/1.0.0/dossier-status.js" in names
 
 
 def test_the_wheel_carries_the_licence_and_the_command(wheel: Path) -> None:

@@ -257,7 +257,7 @@ def test_every_fault_of_the_file_is_named_at_once() -> None:
         "procedure 1.000003: fee is missing",
         "procedure 1.000003: days must be a int",
         "procedure 1.000003: papers may hold lists only",
-        "procedure 1.000003: forms may hold texts only",
+        "procedure 1.000003: forms may hold texts or { name, file } only",
         "procedure 1.000003: unknown key colour",
         "procedure 1.000003: valid_from must be a date",
         "procedure 1.000004: it needs either days or days_note",

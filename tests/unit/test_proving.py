@@ -36,7 +36,7 @@ async def told(town: Town, number: str, text: str) -> str:
 
 
 async def asked(town: Town, text: str, proof: Proof | None = None) -> QuestionAnswer:
-    (answer,) = await town.questions.ask([Question(text=text, asker=ADDRESS, proof=proof)])
+    ((answer, _),) = await town.questions.ask([Question(text=text, asker=ADDRESS, proof=proof)])
     return answer if isinstance(answer, QuestionAnswer) else await answer
 
 

@@ -292,7 +292,23 @@ def test_the_example_of_the_readme_is_sound(tmp_path: Path) -> None:
     (tmp_path / "onestop.toml").touch()
     (tmp_path / "viettel.password").write_text("s3cret", encoding="utf-8")
     (tmp_path / "gateway.toml").write_text(example, encoding="utf-8")
-    assert load_settings(tmp_path / "gateway.toml").sms[0].name == "viettel"
+    (tmp_path / "telegram.token").write_text("123456:a-token", encoding="utf-8")
+    settings = load_settings(tmp_path / "gateway.toml")
+    assert (settings.sms[0].name, settings.telegram[0].name) == ("viettel", "bot")
+
+
+def test_the_chats_of_the_example_for_production_are_sound(tmp_path: Path, config: Path) -> None:
+    lines = (CONFIG_DIRECTORY / "production.example.toml").read_text(encoding="utf-8").splitlines()
+    chats = "\n".join(lines).partition("# [[telegram]]")
+    chosen = f"{chats[1]}{chats[2]}".partition("\n[notices]")[0].replace("# ", "", 1).replace("\n# ", "\n")
+    chosen = chosen.replace("secrets/", f"{tmp_path}/").replace("/var/lib/tracuu/zalo", str(tmp_path))
+    for name in ("telegram-webhook", "zalo-oa", "zalo-app", "zalo-refresh"):
+        (tmp_path / name).write_text("s3cret", encoding="utf-8")
+    (tmp_path / "telegram-token").write_text("123456:a-token", encoding="utf-8")
+    (tmp_path / "telegram-proxy").write_text("http://user:password@127.0.0.1:3128", encoding="utf-8")
+    config.write_text(f"{config.read_text(encoding='utf-8')}\n{chosen}\n", encoding="utf-8")
+    settings = load_settings(config)
+    assert (settings.telegram[0].updates, settings.zalo[0].name) == ("webhook", "oa")
 
 
 @pytest.mark.parametrize("figure", ["inf", "nan", "1e14", "-1.0"])
@@ -383,3 +399,21 @@ def test_every_key_of_any_table_has_its_line(tables: dict[str, dict[str, str]]) 
             lines += f"{key} = {value}".splitlines()
     found = key_lines("\n".join(lines))
     assert {place: line for place, line in found.items() if place[-1] != "z" or place in expected} == expected
+
+
+def test_notices_by_an_account_that_is_not_there_are_a_fault(config: Path) -> None:
+    config.write_text(GOOD + '[notices]\naccount = "viettel"\n', encoding="utf-8")
+    (told,) = faults(config)
+    assert told == f"{config}:17: notices.account: there is no [[sms]] of this name; there are: viettel-1"
+
+
+def test_nobody_follows_by_itself_without_saying_by_what_right(config: Path) -> None:
+    rewrite(config, 'prefixes = ["H56"]', 'prefixes = ["H56"]\nwatch = { follow_applicants = true }')
+    (told,) = faults(config)
+    assert told.startswith(f"{config}:9: sources[0].watch.follow_basis: is needed with follow_applicants")
+
+
+def test_a_notice_nobody_knows_cannot_be_switched_off(config: Path) -> None:
+    config.write_text(GOOD + '[notices]\noff = [{ kinds = ["redy"] }]\n', encoding="utf-8")
+    (told,) = faults(config)
+    assert "notices.off[0].kinds[0]: expected 'newly_registered'" in told

@@ -38,7 +38,7 @@ from demo.smsc_strikes import FLOOD, STRIKES
 
 LONG_GSM = "Tra cuu ho so 000.00.18.H51-161220-0001 " * 8
 LONG_VIETNAMESE = "Tôi muốn hỏi hồ sơ 000.00.18.H51-161220-0001 đã xong chưa ạ? " * 4
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 Kind = TypeVar("Kind")
 

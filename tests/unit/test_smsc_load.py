@@ -70,8 +70,8 @@ async def gateway(port: int, answers: Answers = plain, password: str = "demo") -
 
 
 async def load(answers: Answers, **options: object) -> LoadResult:
-    wanted = LoadOptions(**{"total": 200, "window": 10, "patience": 1.0, "retry_after": 0.01} | options)  # type: ignore[arg-type]
-    async with LoadServer() as server, gateway(server.port, answers), asyncio.timeout(10):
+    wanted = LoadOptions(**{"total": 200, "window": 10, "patience": 60.0, "retry_after": 0.01} | options)  # type: ignore[arg-type]
+    async with LoadServer() as server, gateway(server.port, answers), asyncio.timeout(60):
         await server.bound()
         return await server.run(wanted)
 
@@ -149,10 +149,10 @@ async def test_what_was_unacknowledged_is_asked_again_on_the_next_connection() -
             all_asked.set()
         return []
 
-    async with LoadServer(announce=events.append) as server, asyncio.timeout(10):
+    async with LoadServer(announce=events.append) as server, asyncio.timeout(60):
         async with gateway(server.port, deaf):
             await server.bound()
-            run = asyncio.create_task(server.run(LoadOptions(total=30, window=10, patience=5.0, progress=10)))
+            run = asyncio.create_task(server.run(LoadOptions(total=30, window=10, patience=60.0, progress=10)))
             await all_asked.wait()
         async with gateway(server.port):
             result = await run
@@ -169,7 +169,7 @@ async def test_an_old_unacknowledged_question_is_asked_again() -> None:
         seen.add(question.source)
         return plain(question) if known else []
 
-    result = await load(acknowledges_the_second_time, total=5, redeliver_after=0.1, patience=5.0)
+    result = await load(acknowledges_the_second_time, total=5, redeliver_after=0.5, patience=60.0)
     assert (result.redelivered, result.missing, result.duplicates) == (5, 0, 0)
 
 

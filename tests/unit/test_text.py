@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.text import bare, fold, nfc, safe_text, unaccent
+from domain.text import bare, fold, nfc, safe_text, unaccent, whole_letters
 
 VIETNAMESE = "aàáảãạăằắẳẵặâầấẩẫậbcdđeèéẻẽẹêềếểễệghiìíỉĩịklmnoòóỏõọôồốổỗộơờớởỡợpqrstuùúủũụưừứửữựvxyỳýỷỹỵ"
 
@@ -76,3 +76,21 @@ def test_no_control_or_hidden_sign_is_stored(sign: str) -> None:
 
 def test_a_line_break_becomes_a_space_in_stored_text() -> None:
     assert safe_text("dòng một\ndòng hai\t", 40) == "dòng một dòng hai"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("ក្រី", {4}),  # a letter, its foot, its vowel
+        ("ស្រីក", {4, 5}),
+        ("e\u0301a", {2, 3}),
+        ("👨\u200d👩a", {3, 4}),
+        ("ab", {1, 2}),
+        ("\u0301\u0301", {1, 2}),  # no letter at all: cut somewhere, or it would never end
+    ],
+)
+def test_no_letter_comes_apart(text: str, whole: set[int]) -> None:
+    assert {whole_letters(text, end) for end in range(len(text), 0, -1)} >= whole
+    for end in range(1, len(text) + 1):
+        assert 0 < whole_letters(text, end) <= end
+        assert whole_letters(text, end) in whole or end < min(whole)

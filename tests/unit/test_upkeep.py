@@ -39,7 +39,7 @@ async def until(done: asyncio.Event, run: Callable[[], Awaitable[None]]) -> list
     """The actions logged until then."""
     with capture_logs() as lines:
         running = asyncio.ensure_future(run())
-        await asyncio.wait_for(done.wait(), 5)
+        await asyncio.wait_for(done.wait(), 60)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     return [line["event"] for line in lines]

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from pytest_aiohttp.plugin import AiohttpClient
 from structlog.testing import capture_logs
 
-from channels.web.asking import Answer, Asker
+from channels.web.asking import Asker
 from channels.web.client import choose_language, client_address
 from domain.answers import Outcome
 from domain.dossier import DossierStatus
 from domain.errors import StoreUnavailable
 from domain.message import Address
-from domain.questions import Question, QuestionAnswer
+from domain.questions import Answer, Asked, Question, QuestionAnswer
 from domain.reply_keys import UNREADABLE_KEYS
 from tests.unit.asking_the_web import CODE, Behind, answered, listener, unreadable, without_dossier
 
@@ -48,6 +48,7 @@ async def test_a_dossier_is_told_with_its_dates_its_agency_and_the_time_of_the_d
         "status": 4,
         "status_name": "in_process",
         "status_text": "Đang xử lý",
+        "sentence": "Hồ sơ đang được xử lý tại Sở Nông nghiệp và Môi trường thành phố Cần Thơ.",
         "what_to_do": "Cơ quan đang giải quyết. Ông/bà chưa cần nộp thêm giấy tờ.",
         "received_on": "2026-10-01",
         "due_on": "2026-10-12",
@@ -59,6 +60,7 @@ async def test_a_dossier_is_told_with_its_dates_its_agency_and_the_time_of_the_d
         "as_of": "2026-10-08T14:29:30+07:00",
         "stale": False,
         "tier": "public",
+        "page": f"/d/{CODE}",
     }
 
 
@@ -165,7 +167,8 @@ async def test_what_cannot_be_read_says_why(client: Client, behind: Behind, reas
 async def test_two_readings_are_handed_back_and_none_is_preferred(client: Client, behind: Behind) -> None:
     readings = ["H51.18-250701-0001", "H51.18-250701-0004"]
     behind.says = unreadable("ambiguous", *readings)
-    assert (await (await client.get(PATH)).json())["candidates"] == readings
+    given = (await (await client.get(PATH)).json())["candidates"]
+    assert [each["code"] for each in given] == readings
 
 
 @pytest.mark.parametrize(
@@ -310,12 +313,12 @@ async def test_the_questions_of_one_turn_are_asked_together(behind: Behind) -> N
 
 
 async def test_an_answer_goes_to_whoever_asked() -> None:
-    async def echo(batch: Sequence[Question]) -> Sequence[QuestionAnswer]:
-        return [unreadable(question.text) for question in batch]
+    async def echo(batch: Sequence[Question]) -> Sequence[Asked[Answer]]:
+        return [Asked(unreadable(question.text)) for question in batch]
 
     asker = Asker(echo)
     answers = await asyncio.gather(*(asker.answer(question) for question in questions(20)))
-    assert [answer.reason for answer in answers] == [question.text for question in questions(20)]
+    assert [asked.answer.reason for asked in answers] == [question.text for question in questions(20)]
 
 
 async def test_nobody_is_asked_nothing(behind: Behind) -> None:
@@ -333,31 +336,31 @@ async def test_nobody_is_asked_nothing(behind: Behind) -> None:
 async def test_a_hanging_batch_holds_up_nobody_who_comes_later() -> None:
     asked, hang = asyncio.Event(), asyncio.Event()
 
-    async def ask(batch: Sequence[Question]) -> Sequence[QuestionAnswer]:
+    async def ask(batch: Sequence[Question]) -> Sequence[Asked[Answer]]:
         if batch[0].text == "0":
             asked.set()
             await hang.wait()
-        return [unreadable(question.text) for question in batch]
+        return [Asked(unreadable(question.text)) for question in batch]
 
     asker = Asker(ask)
     first, second = questions(2)
     hanging = asyncio.create_task(asker.answer(first))
     await asked.wait()
-    assert (await asker.answer(second)).reason == "1"
+    assert (await asker.answer(second)).answer.reason == "1"
     assert not hanging.done()
     hang.set()
-    assert (await hanging).reason == "0"
+    assert (await hanging).answer.reason == "0"
 
 
 async def test_beyond_the_limit_questions_collect() -> None:
     asked, hang = asyncio.Event(), asyncio.Event()
     sizes: list[int] = []
 
-    async def ask(batch: Sequence[Question]) -> Sequence[QuestionAnswer]:
+    async def ask(batch: Sequence[Question]) -> Sequence[Asked[Answer]]:
         sizes.append(len(batch))
         asked.set()
         await hang.wait()
-        return [unreadable(question.text) for question in batch]
+        return [Asked(unreadable(question.text)) for question in batch]
 
     asker = Asker(ask, in_flight=1)
     first, *others = questions(5)
@@ -375,7 +378,7 @@ async def test_a_failure_reaches_everybody_who_waited_and_the_next_is_answered(b
     outcomes = await asyncio.gather(*(asker.answer(each) for each in questions(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
     behind.fails = None
-    assert (await asker.answer(questions(1)[0])).outcome is Outcome.FOUND
+    assert (await asker.answer(questions(1)[0])).answer.outcome is Outcome.FOUND
 
 
 async def test_somebody_who_left_disturbs_nobody(behind: Behind) -> None:
@@ -383,7 +386,7 @@ async def test_somebody_who_left_disturbs_nobody(behind: Behind) -> None:
     leaving, staying = (asyncio.create_task(asker.answer(each)) for each in questions(2))
     await asyncio.sleep(0)
     leaving.cancel()
-    assert (await staying).outcome is Outcome.FOUND
+    assert (await staying).answer.outcome is Outcome.FOUND
 
 
 def reading(text: str, gate: asyncio.Event, ended: list[str]) -> Awaitable[QuestionAnswer]:
@@ -400,29 +403,30 @@ def reading(text: str, gate: asyncio.Event, ended: list[str]) -> Awaitable[Quest
 async def test_an_agency_that_hangs_is_waited_for_by_its_own_askers_only() -> None:
     gate, ended = asyncio.Event(), list[str]()
 
-    async def ask(batch: Sequence[Question]) -> Sequence[Answer]:
-        return [reading(each.text, gate, ended) if each.text == "0" else unreadable(each.text) for each in batch]
+    async def ask(batch: Sequence[Question]) -> Sequence[Asked[Answer]]:
+        told = [reading(each.text, gate, ended) if each.text == "0" else unreadable(each.text) for each in batch]
+        return list(map(Asked, told))
 
     asker = Asker(ask)
     hanging, others = asyncio.create_task(asker.answer(questions(1)[0])), questions(3)[1:]
-    assert [answer.reason for answer in await asyncio.gather(*map(asker.answer, others))] == ["1", "2"]
+    assert [asked.answer.reason for asked in await asyncio.gather(*map(asker.answer, others))] == ["1", "2"]
     assert not hanging.done()
     gate.set()
-    assert (await hanging).reason == "0"
+    assert (await hanging).answer.reason == "0"
 
 
 async def test_a_question_whose_asker_left_is_looked_up_and_charged_all_the_same() -> None:
     gate, asked, ended = asyncio.Event(), asyncio.Event(), list[str]()
 
-    async def ask(batch: Sequence[Question]) -> Sequence[Answer]:
+    async def ask(batch: Sequence[Question]) -> Sequence[Asked[Answer]]:
         asked.set()
         await gate.wait()
-        return [reading(each.text, gate, ended) for each in batch]
+        return [Asked(reading(each.text, gate, ended)) for each in batch]
 
     asker = Asker(ask)
     leaving, staying = (asyncio.create_task(asker.answer(each)) for each in questions(2))
     await asked.wait()
     leaving.cancel()
     gate.set()
-    assert (await staying).reason == "1"
+    assert (await staying).answer.reason == "1"
     assert set(ended) == {"0", "1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import date
@@ -24,12 +25,14 @@ from domain.errors import StoreUnavailable
 from domain.questions import QuestionAnswer
 from domain.reply_keys import STATE_KEYS, UNREADABLE_KEYS
 from tests.unit.asking_the_web import CODE, Behind, answered, listener, unreadable, without_dossier
+from tests.unit.public_pages import Desk, public_app
 from tests.unit.speaking import LANGUAGES, shipped_agencies, shipped_texts
 
 Client = TestClient[Any, Any]
 PAGE = "/tra-cuu"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
-VOID = {"meta", "link", "input"}
+WORK_NEEDED = QuestionAnswer(outcome=Outcome.REFUSED, reason="work_needed")
+VOID = {"meta", "link", "input", "wbr"}
 
 
 @pytest.fixture
@@ -64,6 +67,11 @@ class Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.words += data
+
+    def strangers(self) -> list[dict[str, str | None]]:
+        """Scripts that are not files of ours, and pictures."""
+        ours = re.compile(r"/static/[a-z-]+\.[0-9a-f]{16}\.js")
+        return [each for each in self.all("script") if not ours.fullmatch(each.get("src") or "")] + self.all("img")
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.elements if name == tag]
@@ -313,7 +321,7 @@ async def test_a_hostile_name_of_an_agency_stays_a_name(aiohttp_client: AiohttpC
     for says in (answered(), without_dossier(Outcome.NOT_FOUND), unreadable("no_code")):
         behind.says = says
         page = await read(client, CODE)
-        assert page.all("script") == page.all("img") == []
+        assert page.strangers() == []
         assert HOSTILE in page.words
 
 
@@ -325,7 +333,8 @@ async def test_a_page_loads_our_style_and_nothing_else(client: Client) -> None:
     policy = response.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert "script-src" not in policy
+    assert "script-src 'self';" in policy
+    assert "require-trusted-types-for 'script'" in policy
     page = Reader(await response.text())
     assert not any("style" in attributes for _, attributes in page.elements)
     assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
@@ -355,3 +364,94 @@ async def test_every_field_has_a_label_and_every_reference_a_target(client: Clie
             for name in ("aria-labelledby", "aria-describedby"):
                 assert set((attributes.get(name) or "").split()) <= set(identifiers)
         assert len(page.all("h1")) == len(page.all("main")) == 1
+
+
+# ---- the short link, paper, and what scripts help with
+
+
+@pytest.mark.parametrize("place", ["/d/", "/D/"])
+async def test_a_short_link_asks_for_its_code(client: Client, behind: Behind, place: str) -> None:
+    for code in (CODE, CODE.lower(), "H51.18:12345/2016/00123", "000 00 18 H51 161220 0001"):
+        response = await client.get(f"{place}{quote(code, safe='')}", params={"lang": "en"})
+        assert response.status == 200
+        assert behind.last.text == code
+        assert Reader(await response.text()).all("html")[0]["lang"] == "en"
+    behind.says = unreadable("empty")
+    assert (await client.get(place)).status == 400
+
+
+async def test_paper_says_when_it_was_looked_up_and_leads_back(aiohttp_client: AiohttpClient) -> None:
+    client = await aiohttp_client(public_app())
+    page = Reader(await (await client.get(f"/d/{CODE}")).text())
+    assert f"HTTPS://TRACUU.EXAMPLE.GOV.VN/D/{CODE}" in page.words
+    assert "Tra cứu lúc 14:30 08/10/2026" in page.words
+    assert len(page.all("svg")) == 1
+    (button,) = (each for each in page.all("button") if each.get("class") == "print")
+    assert "hidden" in button
+
+
+async def test_scripts_are_ours_and_kept_for_ever(aiohttp_client: AiohttpClient) -> None:
+    client = await aiohttp_client(public_app(Behind(says=WORK_NEEDED), work=Desk()))
+    page = Reader(await (await client.get(f"/d/{CODE}")).text())
+    assert page.strangers() == []
+    solver = next(each["data-solver"] for each in page.all("form") if "data-solver" in each)
+    for address in (*(each["src"] for each in page.all("script")), solver):
+        response = await client.get(address or "")
+        assert (response.status, response.content_type) == (200, "text/javascript")
+        assert "immutable" in response.headers["Cache-Control"]
+        assert "innerHTML" not in await response.text()
+    beside = (solver or "").replace("work.js", "sha256.js")
+    assert (await client.get(beside)).status == 200
+
+
+async def test_whoever_must_work_gets_the_challenge_and_can_prove_instead(aiohttp_client: AiohttpClient) -> None:
+    client = await aiohttp_client(public_app(Behind(says=WORK_NEEDED), work=Desk()))
+    response = await client.get("/tra-cuu", params={"ma": CODE})
+    assert response.status == 403
+    page = Reader(await response.text())
+    (form,) = (each for each in page.all("form") if "data-challenge" in each)
+    assert json.loads(form["data-challenge"] or "") == Desk().challenge("")
+    assert "hidden" in form
+    assert "data-again" not in form
+    assert "nhập thêm 4 số cuối" in page.words
+    assert {"last_four", "secret"} <= {each["name"] for each in page.all("input")}
+    assert "open" in page.all("details")[0]
+
+
+async def test_work_opens_what_it_was_asked_for(aiohttp_client: AiohttpClient) -> None:
+    behind, desk = Behind(), Desk()
+    client = await aiohttp_client(public_app(behind, work=desk))
+    for work, worked in (("solved", True), ("wrong", False), ("", False), ("x" * 5_000, False)):
+        response = await client.post(PAGE, data={"ma": CODE, "work": work, "last_four": "1234"})
+        assert response.status == 200
+        assert behind.last.worked is worked
+        assert behind.last.proof is not None
+    assert desk.shown == ["solved", "wrong"]
+    await client.post(PAGE, data={"ma": CODE, "work": "solved"})
+    assert (behind.last.worked, behind.last.proof) == (True, None)
+
+
+async def test_work_that_was_not_right_is_not_begun_again_by_itself(aiohttp_client: AiohttpClient) -> None:
+    client = await aiohttp_client(public_app(Behind(says=WORK_NEEDED), work=Desk()))
+    given = {"ma": CODE, "work": "wrong", "secret": "7K3M-9Q"}
+    page = Reader(await (await client.post(PAGE, data=given)).text())
+    (form,) = (each for each in page.all("form") if "data-challenge" in each)
+    assert "data-again" in form
+    assert {"type": "hidden", "name": "secret", "value": "7K3M-9Q"} in page.all("input")
+
+
+async def test_our_own_trouble_with_a_proof_of_work_is_told_as_ours(aiohttp_client: AiohttpClient) -> None:
+    class Away(Desk):
+        async def verify(self, payload: str, site: str) -> bool:
+            raise StoreUnavailable("away")
+
+    client = await aiohttp_client(public_app(work=Away()))
+    assert (await client.post(PAGE, data={"ma": CODE, "work": "solved"})).status == 503
+
+
+async def test_a_form_without_anything_in_it_is_no_proof(aiohttp_client: AiohttpClient) -> None:
+    behind = Behind()
+    client = await aiohttp_client(public_app(behind, work=Desk()))
+    for given in ({}, {"last_four": "12"}, {"work": "solved", "last_four": "12"}):
+        assert (await client.post(PAGE, data={"ma": CODE, **given})).status == 400
+    assert behind.asked == []

@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
 from channels.web.asking import Asker
+from channels.web.form_files import FormFiles
 from channels.web.pages import LookUpPage
 from channels.web.procedure_telling import LEVELS, procedure_facts
 from channels.web.procedures import PATH, ProcedurePages
@@ -23,17 +24,19 @@ from domain.catalogue import Catalogue
 from domain.errors import StoreUnavailable
 from domain.message import Address
 from domain.procedure import Procedure
+from gateway.bootstrap.words import form_files
 from gateway.http import make_app, public_routes
 from intake.procedures import LEVELS as CATALOGUE_LEVELS
 from intake.procedures import Procedures
 from tests.unit.asking_the_web import Behind
-from tests.unit.speaking import LANGUAGES, NOW, shipped_agencies, shipped_procedures, shipped_texts
+from tests.unit.speaking import CONFIG, LANGUAGES, NOW, shipped_agencies, shipped_procedures, shipped_texts
 from tests.unit.test_web_pages import HOSTILE, Reader
 
 Client = TestClient[Any, Any]
 API = "/api/v1/procedures"
 MARRIAGE = "1.000894"
 TODAY = date(2026, 10, 8)
+SIZE = (CONFIG / "forms" / "to-khai-ket-hon.docx").stat().st_size
 
 
 @dataclass
@@ -55,7 +58,11 @@ def listener(gate: Gate, rows: Sequence[dict[str, Any]] | None = None) -> web.Ap
     catalogue = shipped_procedures() if rows is None else {"procedure": list(rows)}
     teller = Teller(Catalogue.from_mapping(shipped_texts()), Agencies.from_mapping(shipped_agencies()))
     procedures = Procedures.from_mapping(catalogue)
-    pages = ProcedurePages(procedures=procedures, teller=teller, admit=gate.admit, clock=lambda: NOW)
+    files = form_files(procedures, CONFIG / "forms")
+    titles = {form.file: form.name for each in procedures for form in each.forms if form.file}
+    pages = ProcedurePages(
+        procedures=procedures, teller=teller, admit=gate.admit, clock=lambda: NOW, forms=FormFiles(files, titles)
+    )
     look_up = LookUpPage(asker=Asker(Behind().ask), teller=teller, clock=lambda: NOW, procedures=PATH)
     return make_app(public_routes([*look_up.routes(), *pages.routes()]))
 
@@ -185,7 +192,7 @@ async def test_every_field_has_a_label_and_every_reference_a_target(client: Clie
 async def test_the_page_loads_our_style_and_nothing_else(client: Client) -> None:
     response = await client.get(PATH, params={"tim": "ket hon"})
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
-    assert "script-src" not in response.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in response.headers["Content-Security-Policy"]
     page = Reader(await response.text())
     assert page.all("script") == []
     (style,) = page.all("link")
@@ -214,7 +221,7 @@ async def test_a_search_is_answered_in_json(client: Client) -> None:
         "fee": "free",
         "where": "Commune or ward People's Committee",
         "papers": found["papers"],
-        "forms": ["Tờ khai đăng ký kết hôn"],
+        "forms": [{"name": "Tờ khai đăng ký kết hôn", "url": "/bieu-mau/to-khai-ket-hon.docx", "bytes": SIZE}],
         "valid_from": None,
         "valid_to": None,
     }

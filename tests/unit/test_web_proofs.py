@@ -8,7 +8,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 
-from channels.web.proving import LONGEST, proof_in_form, proof_in_json
+from channels.web.proving import LONGEST, LONGEST_WORK, Given, given_in_json, proof_in_form
 from conversation.questions import Questions
 from domain.answers import Outcome
 from domain.errors import StoreUnavailable
@@ -17,6 +17,7 @@ from domain.questions import QuestionAnswer
 from lookup.disclosure import Disclosure, DisclosureRules
 from tests.unit.asking_the_web import CODE, MORE, Behind, answered, listener, unreadable, without_dossier
 from tests.unit.looking_up_for_the_web import Known, ask_behind, known_dossier, plenty
+from tests.unit.speaking import shipped_texts
 from tests.unit.test_web_pages import Reader
 
 API = f"/api/v1/dossiers/{CODE}"
@@ -46,7 +47,6 @@ async def client(aiohttp_client: AiohttpClient, behind: Behind) -> Client:
         (b'{"secret": "7K3M-9Q"}', Proof(ProofKind.SECRET, "7K3M-9Q")),
         (b'{"secret": "1234"}', Proof(ProofKind.SECRET, "1234")),
         (b'{"last_four": "5678", "secret": "7K3M"}', None),
-        (b"{}", None),
         (b"", None),
         (b"null", None),
         (b"[]", None),
@@ -64,7 +64,22 @@ async def client(aiohttp_client: AiohttpClient, behind: Behind) -> Client:
     ],
 )
 def test_exactly_one_proof_is_read_from_a_body(body: bytes, proof: Proof | None) -> None:
-    assert proof_in_json(body) == proof
+    assert given_in_json(body) == (None if proof is None else Given(proof=proof))
+
+
+@pytest.mark.parametrize(
+    ("body", "given"),
+    [
+        (b"{}", Given()),
+        (b'{"work": "eyJ9"}', Given(work="eyJ9")),
+        (b'{"work": "eyJ9", "secret": "7K3M"}', Given(proof=Proof(ProofKind.SECRET, "7K3M"), work="eyJ9")),
+        (b'{"work": 5}', None),
+        (b'{"work": "' + b"7" * (LONGEST_WORK + 1) + b'"}', None),
+        (b'{"work": "eyJ9", "last_four": "5"}', None),
+    ],
+)
+def test_a_proof_of_work_may_come_with_a_proof_or_without(body: bytes, given: Given | None) -> None:
+    assert given_in_json(body) == given
 
 
 @pytest.mark.parametrize(
@@ -135,7 +150,7 @@ async def test_a_proof_that_nothing_can_be_compared_with_opens_what_the_code_ope
     assert not MORE.keys() & told.keys()
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"{", b'{"last_four": "56"}', b"last_four=5678", b"\xff" * 100])
+@pytest.mark.parametrize("body", [b"", b"{", b'{"last_four": "56"}', b"last_four=5678", b"\xff" * 100])
 async def test_what_is_no_proof_is_refused_and_asks_nobody(client: Client, behind: Behind, body: bytes) -> None:
     response = await client.post(API, data=body)
     assert response.status == 400
@@ -151,7 +166,6 @@ async def test_a_body_too_large_is_refused(client: Client, behind: Behind) -> No
 @pytest.mark.parametrize(
     ("says", "status"),
     [
-        (without_dossier(Outcome.NOT_FOUND), 404),
         (unreadable("partial"), 400),
         (QuestionAnswer(outcome=Outcome.REFUSED), 429),
         (without_dossier(Outcome.SOURCE_DOWN), 503),
@@ -164,6 +178,15 @@ async def test_a_proof_changes_nothing_about_a_problem(
     plain, proved = await client.get(API), await client.post(API, json=LAST_FOUR)
     assert plain.status == proved.status == status
     assert await plain.read() == await proved.read()
+
+
+async def test_that_nothing_matches_a_proof_is_said_of_both(client: Client, behind: Behind) -> None:
+    """Below an answer that stands there, "there is no such dossier" would be a riddle."""
+    behind.says = without_dossier(Outcome.NOT_FOUND)
+    plain = await (await client.get(API)).json()
+    proved = await (await client.post(API, json=LAST_FOUR)).json()
+    assert proved.pop("detail") == shipped_texts()["vi"]["web"]["error"]["not_matched"] != plain.pop("detail")
+    assert proved == plain
 
 
 async def test_our_own_trouble_is_told_as_ours(client: Client, behind: Behind) -> None:
@@ -200,7 +223,7 @@ async def test_the_page_asks_for_a_proof_whether_or_not_there_is_a_dossier(
     assert {each["for"] for each in page.all("label")} == {"code", *fields}
     assert "4 số cuối điện thoại" in page.words
     assert "Hoặc mã tra cứu trên biên nhận" in page.words
-    assert page.all("script") == []
+    assert page.strangers() == []
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from channels.web.asking import Asker
 from channels.web.telling import Teller
 from conversation.answer import Conversation, ConversationSettings, Pending, Shape
 from conversation.guards import Guards, GuardSettings
-from conversation.ports import BudgetAsk, Decision, Person, Recollection, Verdict
+from conversation.ports import BudgetAsk, Decision, Following, Person, Recollection, Verdict
 from conversation.questions import Questions
 from domain.agencies import Agencies
 from domain.answers import Outcome
@@ -138,6 +138,9 @@ class Remembered:
 
     async def recall(self, address: Address) -> Recollection:
         return Recollection()
+
+    async def following(self, address: Address, limit: int) -> Sequence[Following]:
+        return ()
 
     async def next_feedback_number(self) -> int:
         return 1

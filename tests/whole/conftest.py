@@ -7,6 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from demo import zalo_calls
+
+PATIENCE = 30.0  # seconds; the real platform waits for two, and a source that hangs in a test for sixty
+
+
+@pytest.fixture(autouse=True)
+def patient_zalo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no reason for the platform to say something again."""
+    monkeypatch.setattr(zalo_calls, "PATIENCE", PATIENCE)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

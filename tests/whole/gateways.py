@@ -17,7 +17,8 @@ import pytest
 
 from demo import onestop
 from demo.generous import generous_guards
-from demo.process import GatewayProcess, free_port
+from demo.process import GatewayProcess, free_ports
+from domain.calendar import local_day
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 SHORT_CODE: Final = "8100"
@@ -33,6 +34,10 @@ url = "sqlite:///{directory}/{store}"
 
 [replies]
 help_phone = "02993 000000"
+
+[notices] # tests run at night, too
+quiet_from = "00:00"
+quiet_until = "00:00"
 
 {guards}
 
@@ -93,15 +98,16 @@ def make_gateway(directory: Path, *accounts: Account, settings: Mapping[str, str
     `settings` are TRACUU_... variables, for what a test wants otherwise. The same object can be started again after
     `stop` or `kill`: its store, ports and log stay.
     """
-    onestop.seed(directory, datetime.now(UTC).date())
+    onestop.seed(directory, local_day(datetime.now(UTC)))
     config = directory / "gateway.toml"
     files = {"store": STORE, "hoso": onestop.HOSO_FILE, "dossier": onestop.DOSSIER_FILE}
     head = CONFIG.format(directory=directory, root=ROOT, guards=generous_guards(), **files)
     config.write_text(head + "".join(account.toml() for account in accounts), encoding="utf-8")
+    public, operations = free_ports(2)
     return GatewayProcess(
         config=config,
-        public_port=free_port(),
-        operations_port=free_port(),
+        public_port=public,
+        operations_port=operations,
         settings=settings or {},
         log=directory / LOG,
     )
@@ -118,8 +124,11 @@ async def running(gateway: GatewayProcess) -> AsyncIterator[GatewayProcess]:
 
 
 def log_lines(directory: Path) -> list[dict[str, Any]]:
-    """What the gateway logged so far, in order; a line that is no JSON object is told as the action `unstructured`."""
-    return [_parsed(line) for line in (directory / LOG).read_text(encoding="utf-8").splitlines() if line]
+    """What the gateway logged so far, in order; a line that is no JSON object is told as the action `unstructured`, one
+    that a `kill -9` ended as `cut_off`. The last line counts when it is whole.
+    """
+    whole = (directory / LOG).read_bytes().rpartition(b"\n")[0].decode("utf-8", errors="replace")
+    return [_parsed(line) for line in whole.splitlines() if line]
 
 
 def actions(directory: Path) -> Counter[str]:
@@ -150,5 +159,8 @@ def tell(capsys: pytest.CaptureFixture[str], line: str) -> None:
 def _parsed(line: str) -> dict[str, Any]:
     if not line.startswith("{"):
         return {"action": "unstructured", "line": line}
-    parsed: dict[str, Any] = json.loads(line)
+    try:
+        parsed: dict[str, Any] = json.loads(line)
+    except ValueError:  # another gateway's first line stands behind it
+        return {"action": "cut_off", "level": "info", "line": line}
     return parsed

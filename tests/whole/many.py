@@ -259,10 +259,14 @@ async def until_ready(*gateways: GatewayProcess) -> None:
 # ---- the store, from outside
 
 INSERT_NOTICES = f"""
+WITH followed AS (
+    INSERT INTO subscription (recipient, dossier_code, source, channel, account, sender, origin, proved, followed_at)
+    SELECT 'sms:' || n.number, 'H51.18-250701-9901', 'elsewhere', 'sms', n.account, 'sms:{SHORT_CODE}', 'text', false, 0
+    FROM unnest($2::text[], $3::text[]) AS n (account, number) ON CONFLICT DO NOTHING)
 INSERT INTO outbox (id, channel, account, category, priority, recipient, sender, text, source, dossier_code, version,
     state, created_at, available_at, expires_at, attempts)
-SELECT n.id, 'sms', n.account, 'notice', 1, 'sms:' || n.number, 'sms:{SHORT_CODE}', 'Ho so H51.18-250701-0001 da xong.',
-    'hoso', 'H51.18-250701-0001', 1, 'ready', clock.now, clock.now, clock.now + 86400000, 0
+SELECT n.id, 'sms', n.account, 'notice', 1, 'sms:' || n.number, 'sms:{SHORT_CODE}', 'Ho so H51.18-250701-9901 da xong.',
+    'elsewhere', 'H51.18-250701-9901', 1, 'ready', clock.now, clock.now, clock.now + 86400000, 0
 FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (id, account, number),
     (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) AS clock"""
 HELD = """

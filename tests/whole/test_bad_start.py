@@ -18,21 +18,21 @@ import pytest
 from demo import onestop
 from demo.process import GatewayProcess, free_port
 from demo.smsc import Fault, Smsc, SmscOptions
+from domain.calendar import local_day
 from tests.whole.gateways import LOG, SHORT_CODE, STORE, Account, actions, assert_quiet, make_gateway, running
 
-PATIENCE = 40.0
+PATIENCE = 120.0
 LOOK_AGAIN = 0.05  # seconds
 CODE = "H51.18-250701-0001"
 CODE_ELSEWHERE = "H13.18-250701-0001"  # of the other one-stop system
 QUICK_SOURCES = {
-    "TRACUU_SOURCES__HOSO__TIMEOUT_S": "0.3",
     "TRACUU_GATEWAY__SOURCE_DOWN_AFTER_S": "2",
     "TRACUU_LOOKUP__FRESH_S": "0.1",
 }
 
 BAD_CONFIG = """
 [listen]
-staff = { host = "127.0.0.1", port = 80810 }
+staff = { host = "", port = 8081 }
 
 [database]
 url = "mysql://reader:hunter2@localhost/tracuu"
@@ -53,7 +53,7 @@ password = "hunter2"
 short_code = "8100"
 """
 FAULTS = {
-    "gateway.toml:3: listen.staff.port",
+    "gateway.toml:3: listen.staff.host",
     "gateway.toml:6: database.url",
     "gateway.toml:9: replies.help_fone",
     "replies.help_phone",
@@ -242,6 +242,8 @@ async def test_an_smsc_that_is_not_there_is_waited_for_and_readyz_says_so(tmp_pa
             assert status == 503
             assert [name for name, check in checks.items() if not check["ok"]] == ["sms demo"]
             assert "disconnected" in checks["sms demo"]["detail"]
+            while not actions(tmp_path)["sms.connect_failed"]:  # noqa: ASYNC110 - another process has no event to await
+                await asyncio.sleep(LOOK_AGAIN)
             async with Smsc(port=port) as smsc:
                 await smsc.bound()
                 await ready(gateway)
@@ -250,7 +252,6 @@ async def test_an_smsc_that_is_not_there_is_waited_for_and_readyz_says_so(tmp_pa
         finally:
             assert await gateway.stop() == 0
     assert_quiet(tmp_path)
-    assert actions(tmp_path)["sms.connect_failed"] >= 1
 
 
 async def test_a_missing_source_is_named_told_as_down_and_found_again_without_a_restart(tmp_path: Path) -> None:
@@ -269,7 +270,7 @@ async def test_a_missing_source_is_named_told_as_down_and_found_again_without_a_
             assert [name for name, check in checks.items() if not check["ok"]] == ["source hoso"]
             assert "unable to open database file" in checks["source hoso"]["detail"]
 
-            today = datetime.now(UTC).date()
+            today = local_day(datetime.now(UTC))
             onestop.write_hoso(tmp_path / onestop.HOSO_FILE, onestop.hoso_dossiers(today))
             await ready(gateway)
             found = await smsc.send_mo("84912345673", SHORT_CODE, CODE)

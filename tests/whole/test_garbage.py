@@ -38,10 +38,10 @@ from tests.whole.nonsense import Nonsense, allowed_lines, nonsense
 PDUS: Final = 20_000
 BLOCK: Final = 100  # of them around one honest question
 BREAKS: Final = 50
-TEXTS: Final = 5_000
+TEXTS: Final = 2_000
 AT_ONCE: Final = 500  # texts under way
 SEED: Final = 20_261_122
-PATIENCE: Final = 15.0  # seconds for an answer
+PATIENCE: Final = 120.0  # seconds for an answer
 WARM: Final = 0.25  # of the run, after which caches, pools and allocator have found their size
 # The store's page cache mirrors its file, up to 64 MiB (adapters/store/lane.py); a page there takes a little more.
 PER_STORED: Final = 1.2
@@ -51,7 +51,7 @@ HONEST: Final = (
     ("ma h51,18-25o701-5", "Ho so H51.18-250701-0005 con thieu giay to"),
     ("H13.18-250701-0003", "Ho so H13.18-250701-0003 da co ket qua"),
     ("H51.18-260102-0099", "Chua co thong tin ve ma H51.18-260102-0099"),
-    ("help", "Tra cuu: gui ma ho so"),
+    ("help", "Tra cuu: gui ma. Bao tin: DK"),
 )
 NO_REPLY: Final = (SHORT_CODE, "8088", "VIETTEL", "")
 
@@ -191,7 +191,7 @@ async def say(smsc: Smsc, source: str, what: Nonsense) -> MoTicket:
 
 
 @pytest.mark.parametrize(
-    ("seed", "texts"), [(SEED, TEXTS), pytest.param(SEED + 1, 10 * TEXTS, marks=pytest.mark.long)], ids=["", "long"]
+    ("seed", "texts"), [(SEED, TEXTS), pytest.param(SEED + 1, 50_000, marks=pytest.mark.long)], ids=["", "long"]
 )
 async def test_random_texts_get_one_reply_of_our_own_words_each(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int, texts: int

@@ -28,9 +28,9 @@ from tests.whole.gateways import log_lines, tell
 
 HEALTHY: Final = "H51.11"
 SKETCH: Final = Sketch(what="in process", status=DossierStatus.IN_PROCESS)
-PATIENCE: Final = 10.0  # seconds until a system that is well is told again
+PATIENCE: Final = 60.0  # seconds until a system that is well is told again
 POLL: Final = 0.05
-ALL: Final = 120.0  # seconds for the faults of one kind
+ALL: Final = 600.0  # seconds for the faults of one kind
 WIRED: Final = ("PostgreSQL", "MariaDB", "HTTP")
 CROWD: Final = 20  # people who ask at a time
 

@@ -24,7 +24,7 @@ BUDGET = 10  # replies to one number, as by default
 REFUSED_MORE_OFTEN = BUDGET + 1
 PACE = 0.01  # seconds from one person's question to the next one's
 GROWTH = 20.0  # MB the gateway may grow while its store is away
-PATIENCE = 60.0
+PATIENCE = 300.0
 MANNERS = SmscOptions(window=1_000, retry_after=0.05)  # what is refused comes again at once, and all of it
 SETTINGS = {
     "TRACUU_DATABASE__BUSY_TIMEOUT_S": "0.1",

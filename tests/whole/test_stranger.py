@@ -73,7 +73,7 @@ KINDS: Final = (
     Kind(
         "help",
         "HELP",
-        "Tra cuu: gui ma ho so, vi du H51.18-250701-0000. Thu tuc: TT + ten. Gop y: GY + y kien. Ngung tin: DUNG."
+        "Tra cuu: gui ma. Bao tin: DK + ma. Ngung: HUY + ma, het: DUNG. Thu tuc: TT + ten. Gop y: GY + y kien."
         " English: EN. DT 02993 000000",
     ),
     Kind(

@@ -109,7 +109,7 @@ async def plant(stack: AsyncExitStack, directory: Path, postgres: Postgres, mari
 async def test_the_same_twelve_dossiers_read_the_same_from_every_one_stop_system(
     tmp_path: Path, postgres: Postgres, mariadb: Mariadb, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with asyncio.timeout(120), AsyncExitStack() as stack:
+    async with asyncio.timeout(600), AsyncExitStack() as stack:
         sources = await plant(stack, tmp_path, postgres, mariadb)
         people = await stack.enter_async_context(asked_by_people(tmp_path, sources))
         reference = sources[0]

@@ -1,0 +1,88 @@
+// What the widget itself says; what a dossier's state means is said by the gateway. The Khmer needs a native reader.
+
+const vi = {
+  code: "Mã hồ sơ",
+  hint: "Ví dụ: ",
+  submit: "Tra cứu",
+  busy: "Đang tra cứu…",
+  slow: "Hệ thống trả lời quá chậm.",
+  network: "Chưa kết nối được với hệ thống tra cứu.",
+  retry: "Thử lại",
+  page: "Mở trang tra cứu",
+  overdue: "Quá hẹn",
+  stale: "Hệ thống của cơ quan đang gián đoạn. Đây là thông tin lần cuối.",
+  received: "Ngày tiếp nhận",
+  due: "Hẹn trả",
+  dueUnknown: "Xem biên nhận hoặc hỏi cơ quan",
+  finished: "Ngày có kết quả",
+  returned: "Ngày trả kết quả",
+  missing: "Giấy tờ cần bổ sung",
+  fee: "Phí, lệ phí",
+  procedure: "Thủ tục",
+  unit: "Bộ phận đang giữ hồ sơ",
+  asOf: "Số liệu lúc",
+  more: "Xem thêm về hồ sơ này",
+  follow: "Nhận tin nhắn khi hồ sơ thay đổi",
+  by: "Theo dõi qua ",
+  print: "Mở trang để in",
+};
+
+const en = {
+  code: "Dossier code",
+  hint: "Example: ",
+  submit: "Look up",
+  busy: "Looking up…",
+  slow: "The system takes too long to answer.",
+  network: "The look-up system cannot be reached.",
+  retry: "Try again",
+  page: "Open the look-up page",
+  overdue: "Overdue",
+  stale: "The agency's system is interrupted. This is what was last known.",
+  received: "Received on",
+  due: "Due on",
+  dueUnknown: "See your receipt or ask the agency",
+  finished: "Result ready on",
+  returned: "Handed over on",
+  missing: "Papers still to be submitted",
+  fee: "Fee",
+  procedure: "Procedure",
+  unit: "Section that holds it",
+  asOf: "Data of",
+  more: "See more of this dossier",
+  follow: "Get a message when the dossier changes",
+  by: "Follow on ",
+  print: "Open the page to print",
+};
+
+const km = {
+  code: "លេខសំណុំរឿង",
+  hint: "ឧទាហរណ៍៖ ",
+  submit: "ស្វែងរក",
+  busy: "កំពុងស្វែងរក…",
+  slow: "ប្រព័ន្ធឆ្លើយយឺតពេក។",
+  network: "មិនអាចភ្ជាប់ទៅប្រព័ន្ធស្វែងរកបានទេ។",
+  retry: "សាកម្ដងទៀត",
+  page: "បើកទំព័រស្វែងរក",
+  overdue: "ហួសថ្ងៃណាត់",
+  stale: "ប្រព័ន្ធរបស់ស្ថាប័នរអាក់រអួល។ នេះជាព័ត៌មានចុងក្រោយ។",
+  received: "ថ្ងៃទទួល",
+  due: "ថ្ងៃណាត់",
+  dueUnknown: "មើលបង្កាន់ដៃ ឬសួរស្ថាប័ន",
+  finished: "ថ្ងៃមានលទ្ធផល",
+  returned: "ថ្ងៃប្រគល់លទ្ធផល",
+  missing: "ឯកសារដែលនៅខ្វះ",
+  fee: "ថ្លៃសេវា",
+  procedure: "នីតិវិធី",
+  unit: "ផ្នែកដែលកាន់សំណុំរឿង",
+  asOf: "ទិន្នន័យនៅ",
+  more: "មើលបន្ថែមអំពីសំណុំរឿងនេះ",
+  follow: "ទទួលសារពេលសំណុំរឿងប្រែប្រួល",
+  by: "តាមដានតាម ",
+  print: "បើកទំព័រសម្រាប់បោះពុម្ព",
+};
+
+const all = { vi, en, km };
+
+/** The language of this tag ("vi-VN") that we speak; Vietnamese for any other. */
+export const spoken = (tag) => (all[tag.slice(0, 2)] ? tag.slice(0, 2) : "vi");
+export const wordsOf = (language) => all[language];

@@ -1,0 +1,1 @@
+"""Officers, how they sign in, and what they did."""

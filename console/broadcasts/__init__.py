@@ -1,0 +1,1 @@
+"""Messages to many: written by one officer, approved by another, watched and stopped by those who may."""

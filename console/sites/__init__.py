@@ -1,0 +1,1 @@
+"""Sites of agencies that carry the widget: their keys, given and taken back."""

@@ -1,0 +1,109 @@
+"""Telephone numbers proved by a code sent to them: for whoever follows on the web, and for chats joined with a number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from channels.base import Channel
+from channels.sms.numbers import normalise
+from conversation.answer import Shape
+from conversation.guards import Guards
+from conversation.joining import JoinTalk
+from conversation.pins import FollowByPin, PinLine, PinPost, PinRules
+from conversation.ports import Budgets
+from conversation.questions import Questions
+from domain.message import Address
+from domain.replies import ReplyWriter
+from gateway.bootstrap.notices import account_for_notices
+from gateway.bootstrap.store import OpenStore
+from gateway.settings import Settings
+from lookup.disclosure import Disclosure
+from lookup.service import LookupService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codes:
+    """What codes are made and sent with."""
+
+    opened: OpenStore
+    budgets: Budgets
+    writer: ReplyWriter
+    post: PinPost
+    line: PinLine
+    rules: PinRules
+    key: bytes
+
+    def desk(self, questions: Questions, lookups: LookupService, disclosure: Disclosure) -> FollowByPin:
+        """Following from the web."""
+        return FollowByPin(
+            questions=questions,
+            lookups=lookups,
+            disclosure=disclosure,
+            pins=self.opened.store.pins(),
+            budgets=self.budgets,
+            post=self.post,
+            line=self.line,
+            rules=self.rules,
+            key=self.key,
+            clock=self.opened.clock,
+        )
+
+    def joining(self) -> JoinTalk:
+        """Chats joined with a number."""
+        return JoinTalk(
+            links=self.opened.store.links(),
+            budgets=self.budgets,
+            writer=self.writer,
+            post=self.post,
+            line=self.line,
+            rules=self.rules,
+            key=self.key,
+        )
+
+
+def make_codes(
+    settings: Settings,
+    *,
+    opened: OpenStore,
+    budgets: Budgets,
+    guards: Guards,
+    writer: ReplyWriter,
+    channels: Sequence[Channel],
+    new_id: Callable[[], int],
+) -> Codes | None:
+    """None where nothing can be sealed, or there is no SMS account to send by."""
+    account, key = account_for_notices(settings), settings.disclosure.proof_key
+    if account is None or key is None:
+        return None
+    chosen = settings.notices
+    rules = PinRules(
+        good_for=timedelta(minutes=chosen.pin_minutes),
+        per_number=chosen.pins_per_number,
+        per_address=chosen.pins_per_address,
+        per_block=chosen.pins_per_block,
+        in_all=chosen.pins_in_all,
+        in_all_a_day=chosen.pins_in_all_a_day,
+        follows_per_person=chosen.follows_per_person,
+    )
+    channel = next(each for each in channels if each.account == account.name)
+    line = PinLine(
+        channel=channel.name,
+        account=channel.account,
+        sender=Address(channel.name, account.short_code),
+        shape=Shape(channel.capabilities, channel.fits),
+        normalise=normalise,
+    )
+    post = PinPost(
+        people=opened.store, budgets=budgets, guards=guards, writer=writer, line=line, rules=rules, new_id=new_id
+    )
+    return Codes(
+        opened=opened,
+        budgets=budgets,
+        writer=writer,
+        post=post,
+        line=line,
+        rules=rules,
+        key=key.get_secret_value().encode(),
+    )

@@ -1,0 +1,307 @@
+"""Messages to many on their way: begun by the clock, written a little ahead of what leaves, held back after the first few.
+
+Only so much waits in the outbox that a pause or a stop finds little there; the rest of the audience is not written yet.
+How far it is written is kept with the broadcast in the same transaction as the messages, so that whoever goes on after a
+crash writes nobody a second one and passes nobody over.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from domain.broadcast_texts import DossierFacts, Written
+from domain.broadcasts import Broadcast, BroadcastAction, BroadcastState, Refusal, decide, most_people, seal_now
+from domain.calendar import LOCAL_ZONE, WorkCalendar, local_day
+from domain.codes import DossierCode
+from domain.errors import SourceError, StoreError
+from domain.message import Address
+from domain.notices import Urgency
+from notifications.officers import Reached
+from notifications.ports import Candidate, Contacts, MassMail, MassMessage, Portion, Recipient, Stretch, UnderWay
+from notifications.schedule import ScheduleRules, day_began, slot
+
+log = structlog.get_logger()
+
+EVERY = 0.5  # seconds between two looks: a pause is to take effect within one
+LEAST_AHEAD = 2_000  # messages
+SECONDS_AHEAD = 10.0  # of the fastest account's rate
+MOST_PORTIONS = 20  # of one broadcast at a time: then the others have their turn
+STEERED_AT_ONCE = 200  # messages in one transaction
+STRETCHES_COUNTED = 20  # some thousand messages: a commit waits no longer than that for its turn
+COUNT_EVERY = {BroadcastState.RUNNING: timedelta(seconds=1)}
+COUNT_SELDOM = timedelta(seconds=5)
+
+
+class BroadcastTexts(Protocol):
+    """domain.broadcast_texts.BroadcastWriter."""
+
+    def write(
+        self,
+        texts: Mapping[str, str],
+        *,
+        language: str | None,
+        today: date,
+        plain: bool = False,
+        facts: DossierFacts | None = None,
+        values: Mapping[str, str] | None = None,
+    ) -> Written: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BroadcastRules:
+    """`page`: messages written in one transaction; `ahead`: that wait to be claimed, at most. `valid_for`: how long after
+    its moment a message may still leave.
+    """
+
+    schedule: ScheduleRules
+    valid_for: timedelta
+    page: int = 500
+    ahead: int = LEAST_AHEAD
+
+
+def ahead_of(rates: Sequence[float]) -> int:
+    """How many messages may wait, by the rates of all accounts (a second; 0: without one)."""
+    return max(LEAST_AHEAD, int(SECONDS_AHEAD * max(rates, default=0.0)))
+
+
+@dataclass(slots=True, kw_only=True)
+class Broadcasting:
+    """One process at a time does this, by lease; two that do it for a moment write nobody twice.
+
+    `contacts` by source: those whose dossiers say who is to be told. `read_number` makes an address of a number as a source
+    has it; None: it is none. `reached`: the account by which people are told who never wrote to us; None: there is none.
+    """
+
+    mail: MassMail
+    writer: BroadcastTexts
+    contacts: Mapping[str, Contacts]
+    read_number: Callable[[str], Address | None]
+    reached: Reached | None
+    rules: BroadcastRules
+    calendar: WorkCalendar
+    clock: Callable[[], datetime]
+    new_id: Callable[[], int]
+    _counted: dict[int, datetime] = field(default_factory=dict)
+    _troubled: set[int] = field(default_factory=set)
+
+    async def tick(self) -> None:
+        """Bring each a step further; to be called every EVERY seconds.
+
+        Raises:
+            StoreUnavailable, StoreUncertain: to be called again; nothing is lost or done twice.
+        """
+        under_way = await self.mail.under_way()
+        for each in under_way:
+            await self._attend(each)
+        there = {each.broadcast.id for each in under_way}
+        self._counted = {number: at for number, at in self._counted.items() if number in there}
+        self._troubled &= there
+
+    async def _attend(self, under_way: UnderWay) -> None:
+        broadcast = under_way.broadcast
+        try:
+            await self._does()[broadcast.state](under_way)
+            await self._count(broadcast)
+        except StoreError:
+            raise
+        except SourceError as away:
+            self._note_trouble(broadcast, str(away))
+        except Exception:
+            # One broadcast's fault must not keep the others from leaving.
+            log.exception("broadcast.failed", broadcast=broadcast.id)
+        else:
+            self._troubled.discard(broadcast.id)
+
+    def _does(self) -> Mapping[BroadcastState, Callable[[UnderWay], Awaitable[None]]]:
+        return {
+            BroadcastState.APPROVED: self._begin,
+            BroadcastState.RUNNING: self._go_on,
+            BroadcastState.PAUSED: self._steer,
+            BroadcastState.STOPPED: self._steer,
+            BroadcastState.DONE: self._rest,
+        }
+
+    def _note_trouble(self, broadcast: Broadcast, error: str) -> None:
+        if broadcast.id not in self._troubled:
+            log.warning("broadcast.waits", broadcast=broadcast.id, error=error)
+        self._troubled.add(broadcast.id)
+
+    # ---- by its state
+
+    async def _begin(self, under_way: UnderWay) -> None:
+        """Once its moment has come, if it is still what was approved."""
+        broadcast, now = under_way.broadcast, self.clock()
+        if broadcast.approved_until is not None and now >= broadcast.approved_until:
+            await self._move(broadcast, BroadcastAction.LAPSE, why="not_used")
+        elif (broadcast.starts_at is None or broadcast.starts_at <= now) and not self._quiet(now):
+            seal = seal_now(broadcast, await self.mail.people(broadcast, under_way.upload))
+            started = decide(broadcast, BroadcastAction.START, None, seal=seal, scope=frozenset())
+            if isinstance(started, Refusal):
+                await self._move(broadcast, BroadcastAction.LAPSE, why=started.value)
+            else:
+                await self._move(broadcast, BroadcastAction.START, seal=seal)
+
+    async def _go_on(self, under_way: UnderWay) -> None:
+        await self._steer(under_way)
+        if under_way.all_written:
+            if not (await self.mail.queued(under_way.broadcast.id)).open:
+                await self._move(under_way.broadcast, BroadcastAction.FINISH)
+        elif not self._quiet(self.clock()):
+            await self._write(under_way)
+
+    async def _write(self, under_way: UnderWay) -> None:
+        """As much as may wait, or as the first few are."""
+        for _ in range(MOST_PORTIONS):
+            queued = await self.mail.queued(under_way.broadcast.id)
+            if under_way.canary_left == 0:
+                if not queued.due and not queued.moving:
+                    await self._move(under_way.broadcast, BroadcastAction.HOLD_CANARY)
+                return
+            most = min(self.rules.page, self.rules.ahead - queued.due, under_way.canary_left or self.rules.page)
+            after = await self._portion(under_way, most) if most > 0 else None
+            if after is None or after.all_written:
+                return
+            under_way = after
+
+    async def _steer(self, under_way: UnderWay) -> None:
+        expires_at = self.clock() + self.rules.valid_for
+        while await self.mail.steer(under_way.broadcast.id, expires_at=expires_at, limit=STEERED_AT_ONCE):
+            pass
+
+    async def _rest(self, under_way: UnderWay) -> None:
+        """Only its reports are still to come."""
+
+    async def _count(self, broadcast: Broadcast) -> None:
+        now = self.clock()
+        every = COUNT_EVERY.get(broadcast.state, COUNT_SELDOM)
+        counted_at = self._counted.get(broadcast.id)
+        if counted_at is None or not counted_at <= now < counted_at + every:
+            await self.mail.tally(broadcast.id, stretches=STRETCHES_COUNTED)
+            self._counted[broadcast.id] = now
+
+    async def _move(self, broadcast: Broadcast, action: BroadcastAction, *, seal: str = "", why: str = "") -> None:
+        if await self.mail.move(broadcast, action, self.new_id(), seal=seal, why=why):
+            log.info("broadcast.moved", broadcast=broadcast.id, action=action.value, why=why)
+
+    def _quiet(self, now: datetime) -> bool:
+        return self.rules.schedule.quiet(now.astimezone(LOCAL_ZONE).time())
+
+    # ---- one stretch of the audience
+
+    async def _portion(self, under_way: UnderWay, most: int) -> UnderWay | None:
+        """How far it is then; None: somebody paused it, stopped it, or writes it."""
+        broadcast = under_way.broadcast
+        stretch = await self.mail.stretch(under_way, most)
+        addressed = await self._addressed(stretch)
+        known = await self.mail.recipients(
+            broadcast,
+            list(dict.fromkeys(address for _, address in addressed if address is not None)),
+            booked_since=day_began(self.clock()),
+        )
+        left_out: Counter[str] = Counter()
+        messages = list(self._messages(under_way, addressed, known, left_out))
+        portion = Portion(
+            broadcast=broadcast.id,
+            before=under_way.position,
+            after=stretch.position,
+            end=stretch.end,
+            messages=messages,
+            left_out=left_out,
+        )
+        if not await self.mail.write(portion):
+            return None
+        leaving = sum(not message.dropped for message in messages)
+        canary = under_way.canary_left
+        return replace(
+            under_way,
+            position=stretch.position,
+            all_written=stretch.end,
+            written=under_way.written + leaving,
+            canary_left=None if canary is None else max(0, canary - leaving),
+        )
+
+    async def _addressed(self, stretch: Stretch) -> Sequence[tuple[Candidate, Address | None]]:
+        """Each with its address; of a dossier the first number on it at which somebody can be told."""
+        wanted: defaultdict[str, list[DossierCode]] = defaultdict(list)
+        for each in stretch.candidates:
+            if each.address is None and each.facts is not None:
+                wanted[each.source].append(each.facts.code)
+        numbers: dict[tuple[str, DossierCode], Sequence[str]] = {}
+        for source, codes in wanted.items():
+            if source in self.contacts:
+                found = await self.contacts[source].numbers(codes)
+                numbers |= {(source, code): found[code] for code in codes if code in found}
+        return [(each, each.address or self._read(each, numbers)) for each in stretch.candidates]
+
+    def _read(self, candidate: Candidate, numbers: Mapping[tuple[str, DossierCode], Sequence[str]]) -> Address | None:
+        if candidate.facts is None:
+            return None
+        named = numbers.get((candidate.source, candidate.facts.code), ())
+        return next((address for number in named if (address := self.read_number(number)) is not None), None)
+
+    def _messages(
+        self,
+        under_way: UnderWay,
+        addressed: Sequence[tuple[Candidate, Address | None]],
+        known: Mapping[Address, Recipient],
+        left_out: Counter[str],
+    ) -> Iterator[MassMessage]:
+        """One for each person; `left_out` is told of the others."""
+        broadcast = under_way.broadcast
+        room = most_people(broadcast.people) - under_way.written
+        written: set[Address] = set()
+        for candidate, address in addressed:
+            person = None if address is None else known.get(address)
+            reached = self._reached(candidate)
+            if address is None or person is None or reached is None:
+                left_out["no_number"] += 1
+            elif person.written or address in written:
+                left_out["repeated"] += 1
+            elif broadcast.audience.failed_of and not person.failed:
+                left_out["not_failed"] += 1
+            elif room <= 0 and not person.silent:
+                left_out["beyond_approved"] += 1
+            else:
+                written.add(address)
+                room -= not person.silent
+                yield self._message(broadcast, candidate, address, person, reached)
+
+    def _reached(self, candidate: Candidate) -> Reached | None:
+        if candidate.account and candidate.sender is not None:
+            return Reached(channel=candidate.channel, account=candidate.account, sender=candidate.sender)
+        return self.reached
+
+    def _message(
+        self, broadcast: Broadcast, candidate: Candidate, address: Address, person: Recipient, reached: Reached
+    ) -> MassMessage:
+        now = self.clock()
+        leaves = slot(Urgency.NORMAL, now, person.booked, self.rules.schedule, self.calendar)
+        written = self.writer.write(
+            broadcast.texts,
+            language=candidate.language or person.language,
+            today=local_day(leaves.available_at),
+            plain=person.accents is False,
+            facts=candidate.facts,
+            values=candidate.values,
+        )
+        return MassMessage(
+            id=self.new_id(),
+            channel=reached.channel,
+            account=reached.account,
+            recipient=address,
+            sender=reached.sender,
+            text=written.text,
+            language=written.language,
+            created_at=now,
+            available_at=leaves.available_at,
+            expires_at=leaves.available_at + self.rules.valid_for,
+            dossier_code=candidate.facts.code.reference if candidate.facts else "",
+            reason=leaves.reason,
+            dropped=person.silent,
+        )

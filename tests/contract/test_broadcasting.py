@@ -1,0 +1,357 @@
+"""Broadcasts from their approval to their end, by the expander over both engines; only the one-stop system is made up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, TypeAlias
+
+import pytest
+
+from console.broadcasts.ports import FileRow, Standing, Upload
+from conversation.ports import JournalBatch
+from domain.broadcast_texts import Written, filled
+from domain.broadcasts import Audience, AudienceKind, Broadcast, BroadcastAction, BroadcastState
+from domain.calendar import WorkCalendar
+from domain.codes import DossierCode
+from domain.errors import SourceUnavailable
+from domain.message import Address, OutboundMessage, SendResult, SendStatus
+from notifications.broadcasting import Broadcasting, BroadcastRules
+from notifications.officers import Reached
+from notifications.schedule import ScheduleRules
+from tests.contract.broadcasting import (
+    APPROVER,
+    AUTHOR,
+    FOLLOWERS,
+    GOOD_FOR,
+    SCOPE,
+    SOURCE,
+    done,
+    dossier,
+    draft,
+    follow,
+    noted,
+    person,
+    submitted,
+)
+from tests.contract.stores import ACCOUNT, SHORT_CODE, START, Store, StoreKit
+
+A: TypeAlias = BroadcastAction
+S: TypeAlias = BroadcastState
+DAY = time(7), time(22)
+SCHEDULE = ScheduleRules(
+    quiet_from=DAY[1], quiet_until=DAY[0], per_day=2, office_from=time(7, 30), office_until=time(17)
+)
+NUMBERS = Audience(kind=AudienceKind.NUMBERS, agencies=("H51.18",), basis="Quyết định 40/2016")
+FILE = replace(NUMBERS, kind=AudienceKind.FILE)
+
+
+class PlainWriter:
+    """Vietnamese, the dossier's code and what a list brings."""
+
+    def write(
+        self, texts: Mapping[str, str], *, language: str | None, facts: Any = None, values: Any = None, **_: Any
+    ) -> Written:
+        chosen = language if language is not None and language in texts else "vi"
+        known = {"ma_ho_so": facts.code.text} if facts else values or {}
+        return Written(filled(texts[chosen], known), chosen)
+
+
+@dataclass
+class Numbers:
+    """What a one-stop system has on its dossiers; away where it is told so."""
+
+    named: dict[str, Sequence[str]] = field(default_factory=dict)
+    away: bool = False
+
+    async def numbers(self, codes: Sequence[DossierCode]) -> Mapping[DossierCode, Sequence[str]]:
+        if self.away:
+            raise SourceUnavailable("gone")
+        return {code: self.named[code.text] for code in codes if code.text in self.named}
+
+
+def expander(kit: StoreKit, store: Store, contacts: Numbers | None = None, **rules: Any) -> Broadcasting:
+    chosen = {"schedule": SCHEDULE, "valid_for": timedelta(hours=4), "page": 3, "ahead": 6, **rules}
+    return Broadcasting(
+        mail=store.mass_mail(),
+        writer=PlainWriter(),
+        contacts={SOURCE: contacts or Numbers()},
+        read_number=lambda number: Address("sms", number) if number.startswith("84") else None,
+        reached=Reached(channel="sms", account=ACCOUNT, sender=SHORT_CODE),
+        rules=BroadcastRules(**chosen),
+        calendar=WorkCalendar(),
+        clock=kit.clock,
+        new_id=kit.new_id,
+    )
+
+
+async def approved(kit: StoreKit, store: Store, **changes: Any) -> Broadcast:
+    return await done(kit, store, await submitted(kit, store, **changes), A.APPROVE, APPROVER)
+
+
+async def standing(store: Store, it: Broadcast) -> Standing:
+    found = await store.broadcasts(good_for=GOOD_FOR).find(it.id, SCOPE)
+    assert found is not None
+    return found
+
+
+async def leave(kit: StoreKit, store: Store, most: int = 100) -> list[OutboundMessage]:
+    """What is claimed now is handed over and taken."""
+    claimed = list(await store.claim(ACCOUNT, most))
+    await store.hand_over([each.id for each in claimed])
+    results = [SendResult(message_id=each.id, status=SendStatus.ACCEPTED) for each in claimed]
+    await store.commit(JournalBatch(results=results))
+    kit.clock.advance(1)
+    return claimed
+
+
+async def run_to_the_end(kit: StoreKit, store: Store, it: Broadcast, expanding: Broadcasting) -> list[OutboundMessage]:
+    left: list[OutboundMessage] = []
+    for _ in range(50):
+        await expanding.tick()
+        left += await leave(kit, store)
+        if (await standing(store, it)).broadcast.state in (S.DONE, S.PAUSED, S.STOPPED, S.DRAFT):
+            break
+    return left
+
+
+async def test_everybody_gets_one_and_it_is_over(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, *range(1, 15))
+    await store_kit.put("subscription", store_kit.following("H51.18-210817-0002", recipient=person(1).urn))
+    it = await approved(store_kit, store)
+    left = await run_to_the_end(store_kit, store, it, expander(store_kit, store))
+    assert sorted(each.recipient.value for each in left) == [person(n).value for n in range(1, 15)]
+    assert left[0].text == "Hồ sơ H51.18-210817-0001: nghỉ ngày 30/4"
+    assert {each.category.value for each in left} == {"broadcast"}
+    now = await standing(store, it)
+    assert (now.broadcast.state, now.tally.written, now.tally.left_out) == (S.DONE, 14, {"repeated": 1})
+    store_kit.clock.advance(10)
+    await expander(store_kit, store).tick()
+    assert (await standing(store, it)).tally.sent == 14
+
+
+async def test_no_more_waits_than_may_be_lost_to_a_pause(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, *range(1, 30))
+    it, expanding = await approved(store_kit, store), expander(store_kit, store)
+    for _ in range(4):
+        await expanding.tick()
+    assert len(await store_kit.rows("outbox")) == 6
+    assert len(await leave(store_kit, store, 2)) == 2
+    await expanding.tick()
+    now = await standing(store, it)
+    assert (now.tally.written, now.tally.all_written) == (8, False)
+    await done(store_kit, store, now.broadcast, A.PAUSE, AUTHOR)
+    assert await leave(store_kit, store) == []
+    await expanding.tick()
+    await expanding.tick()
+    assert Counter(row["state"] for row in await store_kit.rows("outbox")) == {"accepted": 2, "held": 6}
+    await done(store_kit, store, (await standing(store, it)).broadcast, A.RESUME, AUTHOR)
+    assert len(await run_to_the_end(store_kit, store, it, expanding)) == 27
+    assert (await standing(store, it)).broadcast.state is S.DONE
+
+
+async def test_a_stop_is_a_stop(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, *range(1, 30))
+    it, expanding = await approved(store_kit, store), expander(store_kit, store)
+    await expanding.tick()
+    await expanding.tick()
+    await leave(store_kit, store, 2)
+    await done(store_kit, store, (await standing(store, it)).broadcast, A.STOP, APPROVER)
+    for _ in range(3):
+        await expanding.tick()
+        assert await leave(store_kit, store) == []
+    assert Counter(row["state"] for row in await store_kit.rows("outbox")) == {"accepted": 2, "dropped": 4}
+    store_kit.clock.advance(60)
+    await expanding.tick()
+    results = {(each.state, each.reason): each.messages for each in (await standing(store, it)).tally.results}
+    assert results["dropped", "broadcast_stopped"] == 4
+
+
+async def test_after_the_first_few_it_waits_for_somebody(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, *range(1, 12))
+    it, expanding = await approved(store_kit, store, canary=4), expander(store_kit, store)
+    assert len(await run_to_the_end(store_kit, store, it, expanding)) == 4
+    held = await standing(store, it)
+    assert (held.broadcast.state, held.tally.held_back, held.tally.written) == (S.PAUSED, True, 4)
+    await done(store_kit, store, held.broadcast, A.RESUME, APPROVER)
+    assert len(await run_to_the_end(store_kit, store, it, expanding)) == 7
+    actions = [row["action"] for row in await store_kit.rows("audit")]
+    assert actions[-4:] == ["broadcast.start", "broadcast.hold_canary", "broadcast.resume", "broadcast.finish"]
+
+
+async def test_an_approval_that_was_not_used_in_time_lapses(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, 1)
+    it = await approved(store_kit, store, starts_at=START + timedelta(hours=2))
+    expanding = expander(store_kit, store)
+    await expanding.tick()
+    assert (await standing(store, it)).broadcast.state is S.APPROVED
+    store_kit.clock.advance(26 * 3600)
+    await expanding.tick()
+    lapsed = (await standing(store, it)).broadcast
+    assert (lapsed.state, lapsed.seal, lapsed.approved_by) == (S.DRAFT, "", None)
+    assert await store_kit.rows("outbox") == []
+
+
+async def test_it_starts_at_its_moment_and_not_at_night(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, *range(1, 9))
+    evening = datetime(2026, 3, 2, 14, 59, tzinfo=UTC)  # 21:59 there
+    it, expanding = await approved(store_kit, store, starts_at=evening), expander(store_kit, store)
+    store_kit.clock.now = evening
+    await expanding.tick()
+    await expanding.tick()
+    assert (await standing(store, it)).tally.written == 6
+    await leave(store_kit, store)
+    store_kit.clock.advance(60)
+    await expanding.tick()
+    assert (await standing(store, it)).tally.written == 6
+    store_kit.clock.now = evening + timedelta(hours=9, minutes=2)
+    assert len(await run_to_the_end(store_kit, store, it, expanding)) == 2
+
+
+async def test_what_grew_before_it_started_goes_back_to_its_author(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, 1)
+    it = await approved(store_kit, store)
+    await follow(store_kit, *range(2, 30))
+    await expander(store_kit, store).tick()
+    assert (await standing(store, it)).broadcast.state is S.DRAFT
+    entry = (await store_kit.rows("audit"))[-1]
+    assert (entry["action"], entry["detail"]) == ("broadcast.lapse", '{"why": "changed"}')
+
+
+async def test_it_is_never_sent_to_many_more_than_were_approved(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, 1)
+    it, expanding = await approved(store_kit, store), expander(store_kit, store)
+    store_kit.clock.advance(1)
+    await expanding.tick()  # starts, and writes nothing yet
+    await follow(store_kit, *range(2, 40))
+    left = await run_to_the_end(store_kit, store, it, expanding)
+    tally = (await standing(store, it)).tally
+    assert (len(left), tally.left_out) == (11, {"beyond_approved": 28})
+
+
+async def test_whose_day_is_full_gets_it_tomorrow(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, 1, 2)
+    await store_kit.put(
+        "outbox", *(store_kit.notice(recipient=person(1).urn, version=n, state="accepted") for n in (1, 2))
+    )
+    it, expanding = await approved(store_kit, store), expander(store_kit, store)
+    left = await run_to_the_end(store_kit, store, it, expanding)
+    assert [each.recipient for each in left] == [person(2)]
+    [row] = [row for row in await store_kit.rows("outbox") if row["state"] == "ready"]
+    assert row["reason"] == "daily_cap"
+    store_kit.clock.now = datetime(2026, 3, 3, 0, 1, tzinfo=UTC)
+    assert [each.recipient for each in await run_to_the_end(store_kit, store, it, expanding)] == [person(1)]
+    assert (await standing(store, it)).broadcast.state is S.DONE
+
+
+async def test_numbers_are_read_when_they_are_needed_and_one_a_person(store_kit: StoreKit, store: Store) -> None:
+    await store_kit.put("dossier_seen", *(dossier(store_kit, number) for number in range(1, 6)))
+    contacts = Numbers(
+        named={
+            "H51.18-210817-0001": ["0299", "84911"],
+            "H51.18-210817-0002": ["84911"],
+            "H51.18-210817-0003": ["84913"],
+            "H51.18-210817-0004": ["none"],
+        },
+        away=True,
+    )
+    it, expanding = await approved(store_kit, store, audience=NUMBERS), expander(store_kit, store, contacts)
+    for _ in range(3):
+        await expanding.tick()  # nothing is lost while the source is away
+    assert await store_kit.rows("outbox") == []
+    contacts.away = False
+    left = await run_to_the_end(store_kit, store, it, expanding)
+    assert [each.recipient.value for each in left] == ["84911", "84913"]
+    assert (await standing(store, it)).tally.left_out == {"repeated": 1, "no_number": 2}
+
+
+async def test_a_list_is_sent_with_its_columns(store_kit: StoreKit, store: Store) -> None:
+    broadcasts = store.broadcasts(good_for=GOOD_FOR)
+    words = {"vi": "Chào {ten}", "en": "Hello {ten}"}
+    made = await broadcasts.create(7, draft(audience=FILE, texts=words), AUTHOR, SCOPE, noted(store_kit))
+    assert isinstance(made, Standing)
+    rows = [
+        FileRow(position=n, recipient=person(n), values={"ten": f"{{ten}} {n}"}, language="en" if n == 2 else None)
+        for n in range(1, 8)
+    ]
+    await broadcasts.add_rows(7, 100, rows)
+    upload = Upload(id=100, digest="d", columns=("ten",))
+    taken = await broadcasts.take_rows(7, made.broadcast.version, upload, AUTHOR, SCOPE, noted(store_kit))
+    assert isinstance(taken, Standing)
+    it = await done(store_kit, store, taken.broadcast, A.SUBMIT, AUTHOR)
+    it = await done(store_kit, store, it, A.APPROVE, APPROVER)
+    left = await run_to_the_end(store_kit, store, it, expander(store_kit, store))
+    assert [each.text for each in left[:2]] == ["Chào {ten} 1", "Hello {ten} 2"]
+    assert len(left) == 7
+
+
+async def test_who_wants_nothing_has_a_line_that_says_so(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, 1, 2)
+    now = store_kit.now_ms()
+    await store_kit.put("person", {"address": person(1).urn, "stopped_at": now, "updated_at": now})
+    it = await approved(store_kit, store)
+    assert len(await run_to_the_end(store_kit, store, it, expander(store_kit, store))) == 1
+    results = await store.broadcasts(good_for=GOOD_FOR).results(it.id, SCOPE, limit=9)
+    assert results is not None
+    assert [(row.state, row.reason) for row in results] == [("dropped", "stopped_all"), ("accepted", "")]
+
+
+async def test_what_nobody_sends_any_more_expires(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, 1)
+    it, expanding = await approved(store_kit, store), expander(store_kit, store)
+    for _ in range(3):
+        await expanding.tick()
+    store_kit.clock.advance(4 * 3600)
+    for _ in range(3):
+        await expanding.tick()
+    assert [row["state"] for row in await store_kit.rows("outbox")] == ["expired"]
+    assert (await standing(store, it)).broadcast.state is S.DONE
+
+
+async def test_two_expanders_at_once_write_nobody_twice(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, *range(1, 20))
+    it = await approved(store_kit, store)
+    both, left = [expander(store_kit, store), expander(store_kit, store)], list[OutboundMessage]()
+    for turn in range(20):
+        await both[turn % 2].tick()
+        left += await leave(store_kit, store, 3)
+    assert sorted(each.recipient.value for each in left) == [person(n).value for n in range(1, 20)]
+    assert (await standing(store, it)).tally.written == 19
+
+
+async def test_a_fault_in_one_does_not_keep_the_others(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, 1)
+    bad = await approved(store_kit, store, texts={"en": "no Vietnamese"})
+    good = await approved(store_kit, store)
+    expanding = expander(store_kit, store)
+    for _ in range(4):
+        await expanding.tick()
+        await leave(store_kit, store)
+    assert (await standing(store, good)).broadcast.state is S.DONE
+    assert (await standing(store, bad)).broadcast.state is S.RUNNING
+
+
+@pytest.mark.parametrize("first", [A.PAUSE, A.STOP])
+async def test_what_is_claimed_and_taken_back_leaves_once_if_at_all(
+    store_kit: StoreKit, store: Store, first: A
+) -> None:
+    await follow(store_kit, *range(1, 5))
+    it, expanding = await approved(store_kit, store), expander(store_kit, store)
+    await expanding.tick()
+    await expanding.tick()
+    stale = [each.id for each in await store.claim(ACCOUNT, 2)]
+    await done(store_kit, store, (await standing(store, it)).broadcast, first, AUTHOR)
+    await expanding.tick()
+    if first is A.PAUSE:
+        await done(store_kit, store, (await standing(store, it)).broadcast, A.RESUME, AUTHOR)
+        left = await run_to_the_end(store_kit, store, it, expanding)
+        assert sorted(each.recipient.value for each in left) == [person(n).value for n in range(1, 5)]
+    assert await store.hand_over(stale) == frozenset()
+
+
+def test_only_followers_need_no_legal_basis() -> None:
+    assert FOLLOWERS.basis == ""
+    with pytest.raises(ValueError, match="legal basis"):
+        replace(NUMBERS, basis="")

@@ -1,0 +1,227 @@
+"""What is held about a number is handed out whole, and forgotten but for what the law wants kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from adapters.store.person_data import StorePersonData
+from conversation.ports import Decision, Exchange, FeedbackNote, FollowChange, FollowWish, JournalBatch, Link, Person
+from domain.errors import StoreUnavailable
+from domain.message import Address, Media, MediaKind, SendStatus
+from tests.contract.stores import ACCOUNT, CODE, SENDER, SHORT_CODE, START, SqliteKit, Store, StoreKit, segments, sent
+
+STRANGER = Address("sms", "84900000000")
+NUMBER = SENDER.value
+TABLES = (
+    "person",
+    "subscription",
+    "consent",
+    "inbox",
+    "outbox",
+    "feedback",
+    "follow_pin",
+    "link_pin",
+    "next_address",
+    "broadcast_row",
+)
+
+
+@pytest.fixture
+def data(store_kit: StoreKit, store: Store) -> StorePersonData:
+    """Beside an open store."""
+    return StorePersonData(store_kit.outside())
+
+
+async def lived(kit: StoreKit, store: Store, address: Address, number: int) -> None:
+    """Somebody asked, chose, followed, said something, and is told by another address as well."""
+    follows = [FollowChange(wish=FollowWish.FOLLOW, words="DK", code=CODE, source="province")]
+    person = Person(address=address, language="en")
+    note = FeedbackNote(number=number, text="rat tot")
+    message = kit.message(f"GY {number}", sender=address, phone=address.value, media=Media(MediaKind.PICTURE, "face"))
+    exchange = kit.decided(message, person=person, follows=follows, feedback=note, handed_over=True)
+    await store.commit(JournalBatch(exchanges=[exchange]))
+    assert exchange.reply is not None
+    await store.commit(
+        JournalBatch(results=[sent(exchange.reply, SendStatus.ACCEPTED, segments=segments(f"e{number}"))])
+    )
+    fallen_back = {"recipient": f"telegram:{number}", "params": json.dumps({"kind": "ready", "for": address.urn})}
+    notices = [kit.notice(recipient=address.urn), kit.notice(state="accepted", **fallen_back)]
+    await kit.put("outbox", *notices)
+    place = {"place": 1, "channel": "telegram", "account": "bot", "sender": "telegram:1", "agreed_at": 1}
+    await kit.put("next_address", {"recipient": address.urn, "address": f"telegram:{number}", **place})
+    pin = {"token": f"t{number}", "recipient": address.urn, "dossier_code": CODE.reference, "source": "province"}
+    of_us = {"channel": "sms", "account": ACCOUNT, "sender": SHORT_CODE.urn, "known": "", "words": "web"}
+    await kit.put("follow_pin", {**pin, **of_us, "proved": False, "pin_seal": "seal", "tries": 0, "expires_at": 1})
+    listed = {"upload": 1, "broadcast_id": 1, "recipient": address.urn, "cells": json.dumps({"ten": address.value})}
+    await kit.put("broadcast_row", {**listed, "position": number})
+    asked = {"asker": address.urn, "address": f"zalo:{number}", "words": "LK", "pin_seal": "seal", "tries": 0}
+    await kit.put("link_pin", {**asked, "channel": "zalo", "account": "oa", "sender": "zalo:9", "expires_at": 1})
+
+
+async def everything(kit: StoreKit) -> str:
+    return json.dumps({table: await kit.rows(table) for table in TABLES}, default=str)
+
+
+async def test_a_store_that_is_away_says_so_and_forgets_nothing(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    await lived(store_kit, store, SENDER, 1)
+    if isinstance(store_kit, SqliteKit):
+        return  # it would wait ten seconds for its turn at the file
+    before = await everything(store_kit)
+    with store_kit.locked(), pytest.raises(StoreUnavailable):
+        await data.erase(SENDER, START)
+    assert await everything(store_kit) == before
+
+
+async def test_all_that_is_held_is_handed_out_and_nothing_of_anybody_else(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    await lived(store_kit, store, SENDER, 1)
+    await lived(store_kit, store, STRANGER, 2)
+    told: dict[str, Any] = json.loads(json.dumps(await data.export(SENDER)))
+    assert told["address"] == SENDER.urn
+    assert told["person"]["language"] == "en"
+    by_person = ("subscriptions", "consents", "inbox", "outbox", "feedback", "next_address")
+    names = (*by_person, "follow_pin", "link_pin", "broadcast_rows")
+    assert {name: len(told[name]) for name in names} == dict.fromkeys(names, 1) | {"outbox": 3}
+    assert [row["submissions"][0]["external_id"] for row in told["outbox"] if row["submissions"]] == ["e1"]
+    assert told["subscriptions"][0]["followed_at"] == START.isoformat()
+    assert "seal" not in json.dumps(told)
+    assert STRANGER.value not in json.dumps(told)
+
+
+async def test_of_a_stranger_nothing_is_held(data: StorePersonData) -> None:
+    told = await data.export(STRANGER)
+    assert told.pop("address") == STRANGER.urn
+    assert told.pop("exported_at")
+    assert not any(told.values())
+
+
+async def test_who_is_erased_is_nowhere_and_others_stay(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    await lived(store_kit, store, SENDER, 1)
+    await lived(store_kit, store, STRANGER, 2)
+    counts = await data.erase(SENDER, START)
+    assert counts == {
+        "person": 1,
+        "subscriptions": 1,
+        "broadcast_rows": 1,
+        "follow_pin": 1,
+        "link_pin": 1,
+        "next_address": 1,
+        "consents": 1,
+        "feedback": 1,
+        "inbox": 1,
+        "outbox": 3,
+        "left": 0,
+    }
+    kept = await everything(store_kit)
+    assert NUMBER not in kept
+    assert 'telegram:1"' not in kept.replace('"sender": "telegram:1"', "")
+    assert STRANGER.value in kept
+    consents = [(row["recipient"], row["action"], row["words"]) for row in await store_kit.rows("consent")]
+    assert consents == [("erased", "follow", ""), (STRANGER.urn, "follow", "DK"), ("erased", "erased", "")]
+    other = Person(address=STRANGER, language="en", linked=(Address("telegram", "2"),))
+    assert await store.get([SENDER, STRANGER]) == {STRANGER: other}
+
+
+async def test_a_wish_to_be_told_nothing_holds_though_all_else_is_forgotten(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    stop = FollowChange(wish=FollowWish.STOP_ALL, words="DUNG")
+    person = Person(address=SENDER, language="en", stopped_at=START)
+    message = store_kit.message("DUNG", sender=SENDER)
+    decision = Decision(inquiry="stop_all", person=person, follows=[stop])
+    await store.commit(JournalBatch(exchanges=[Exchange(message=message, decision=decision)]))
+    assert (await data.erase(SENDER, START))["person"] == 1
+    assert await store.get([SENDER]) == {SENDER: Person(address=SENDER, stopped_at=START)}
+    assert (await data.erase(SENDER, START))["person"] == 0
+
+
+async def test_of_who_only_blocked_a_channel_nothing_is_kept(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    exchange = store_kit.exchange(handed_over=True)
+    assert exchange.reply is not None
+    await store.commit(JournalBatch(exchanges=[exchange]))
+    await store.commit(JournalBatch(results=[sent(exchange.reply, SendStatus.STOPPED, reason="403")]))
+    assert (await store.get([SENDER]))[SENDER].blocked
+    assert (await data.erase(SENDER, START))["person"] == 1
+    assert await store.get([SENDER]) == {}
+
+
+async def test_an_address_others_joined_to_theirs_is_forgotten_there_too(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    chat = Address("telegram", "1")
+    link = Link(address=SENDER, channel="sms", account=ACCOUNT, sender=SHORT_CODE, words=f"contact {NUMBER}")
+    message = store_kit.message("", sender=chat, phone=NUMBER)
+    decided = Exchange(message=message, decision=Decision(inquiry="link", links=[link]))
+    await store.commit(JournalBatch(exchanges=[decided]))
+    of_us = {"channel": "sms", "account": ACCOUNT, "sender": SHORT_CODE.urn, "words": "LK", "pin_seal": "s", "tries": 0}
+    await store_kit.put("link_pin", {**of_us, "asker": "zalo:1", "address": SENDER.urn, "expires_at": 1})
+    told = await data.export(SENDER)
+    assert (len(told["next_address"]), len(told["link_pin"])) == (1, 1)
+    counts = await data.erase(SENDER, START)
+    assert (counts["next_address"], counts["link_pin"]) == (1, 1)
+    assert NUMBER not in await everything(store_kit)
+    assert await store.get([chat]) == {}
+
+
+async def test_what_an_erased_number_opened_is_not_told_to_its_chat_any_more(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    chat = Address("telegram", "1")
+    link = Link(address=SENDER, channel="sms", account=ACCOUNT, sender=SHORT_CODE, words="contact")
+    follow = FollowChange(wish=FollowWish.FOLLOW, words="DK", code=CODE, source="province", proved=True)
+    decision = Decision(inquiry="link", links=[link], follows=[follow])
+    await store.commit(
+        JournalBatch(exchanges=[Exchange(message=store_kit.message("", sender=chat), decision=decision)])
+    )
+    await data.erase(SENDER, START)
+    assert [bool(row["proved"]) for row in await store_kit.rows("subscription")] == [False]
+
+
+async def test_what_waited_for_the_erased_is_not_sent(store_kit: StoreKit, store: Store, data: StorePersonData) -> None:
+    await lived(store_kit, store, SENDER, 1)
+    await data.erase(SENDER, START)
+    assert await store.claim(ACCOUNT, 10) == []
+    assert sorted(row["state"] for row in await store_kit.rows("outbox")) == ["accepted", "accepted", "dropped"]
+
+
+async def test_erasing_again_does_nothing(store_kit: StoreKit, store: Store, data: StorePersonData) -> None:
+    await lived(store_kit, store, SENDER, 1)
+    await data.erase(SENDER, START)
+    before = await everything(store_kit)
+    assert not any((await data.erase(SENDER, START)).values())
+    assert await everything(store_kit) == before
+
+
+async def test_two_who_were_told_the_same_can_both_be_erased(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    await lived(store_kit, store, SENDER, 1)
+    await lived(store_kit, store, STRANGER, 2)
+    for address in (SENDER, STRANGER):
+        assert (await data.erase(address, START))["outbox"] == 3
+
+
+async def test_what_is_worked_on_is_left_for_a_second_time(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    message = store_kit.message()
+    handed_over = store_kit.exchange("on its way", handed_over=True)
+    await store.commit(JournalBatch(exchanges=[Exchange(message=message), handed_over]))
+    counts = await data.erase(SENDER, START)
+    assert (counts["left"], counts["inbox"], counts["outbox"]) == (2, 1, 0)
+    assert handed_over.reply is not None
+    await store.commit(
+        JournalBatch(closings=[store_kit.decided(message)], results=[sent(handed_over.reply, SendStatus.ACCEPTED)])
+    )
+    assert (await data.erase(SENDER, START))["left"] == 0
+    assert NUMBER not in await everything(store_kit)
