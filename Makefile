@@ -19,9 +19,9 @@ demo: $(VENV)/.runtime ## the whole gateway with a simulated SMSC; ONCE=1 prints
 install: $(VENV)/.installed ## everything for work on the gateway, and the command .venv/bin/tracuu
 
 TEST := $(BIN)/python -m pytest -m "not long"
-test: $(VENV)/.installed ## all tests, those without servers on two processors; ARGS="-k name" for some
-	@$(if $(ARGS),$(TEST) $(ARGS),$(TEST) -n 2 tests/unit tests/golden)
-	@$(if $(ARGS),:,$(TEST) tests/contract tests/integration tests/whole tests/browser)
+test: $(VENV)/.installed ## all tests, on two processors but for those of whole gateways; ARGS="-k name" for some
+	@$(if $(ARGS),$(TEST) $(ARGS),$(TEST) -n 2 tests/unit tests/golden tests/contract tests/integration)
+	@$(if $(ARGS),:,$(TEST) tests/whole tests/browser)
 
 test-long: $(VENV)/.installed ## the full counts: kill -9 under load, garbage, strangers
 	@$(BIN)/python -m pytest -m long $(ARGS)
@@ -37,12 +37,13 @@ format: $(VENV)/.installed ## let ruff lay the code out
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.installed ## replies a second on both stores; a fan-out and the claim loop on PostgreSQL; look-ups over HTTP; Telegram; the widget
+bench: $(VENV)/.installed ## replies a second on both stores; a fan-out and the claim loop on PostgreSQL; look-ups over HTTP; Telegram; the widget; every page of the console
 	@$(BIN)/python -m bench $(ARGS)
 	@$(BIN)/python -m bench.postgres
 	@$(BIN)/python -m bench.web
 	@$(BIN)/python -m bench.telegram
 	@$(BIN)/python -m bench.widget
+	@$(BIN)/python -m bench.console
 
 burst: $(VENV)/.installed ## 500,000 notices wait, 30 s leave at 200 a second, on both stores, and people ask
 	@$(BIN)/python -m bench.burst $(ARGS)
@@ -67,7 +68,7 @@ lock: $(VENV)/.installed ## pin what pyproject.toml asks for
 	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --output-file requirements.lock
 	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --extra demo \
 	  --constraint requirements.lock --output-file requirements-demo.lock
-	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --extra demo --extra sqlserver --extra oracle --group test --group check \
+	@$(COMPILE) pyproject.toml --extra fast --extra postgresql --extra mysql --extra demo --extra sqlserver --extra oracle --extra pdf --group test --group check \
 	  --constraint requirements-demo.lock --output-file requirements-dev.lock
 
 clean: ## remove what was made: the environment, caches, builds (not var/, which holds data)

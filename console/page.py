@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ HEADERS = {
 # The menu, in its order: (name under [menu] in the texts, address, what it needs).
 MENU: Sequence[tuple[str, str, Right | Access]] = (
     ("health", paths.HEALTH, Right.HEALTH_SEE),
+    ("intake", paths.INTAKE, Right.INTAKE_SEE),
     ("broadcasts", paths.BROADCASTS, Right.BROADCASTS_SEE),
     ("messages", paths.MESSAGES, Right.MESSAGES_SEE),
     ("feedback", paths.FEEDBACK, Right.FEEDBACK_SEE),
@@ -37,18 +38,27 @@ MENU: Sequence[tuple[str, str, Right | Access]] = (
     ("audit", paths.AUDIT, Right.AUDIT_SEE),
     ("help", paths.HELP, Access.SIGNED_IN),
 )
+# What stands in no menu, by the name of the page that helps with it.
+BESIDE: Sequence[tuple[str, str]] = (
+    ("account", paths.ACCOUNT),
+    ("health", paths.INCIDENT),
+    ("outage", paths.NUMBERS),
+    ("outage", paths.LATE),
+    ("outage", paths.RECONCILE),
+)
 
 Texts = Mapping[str, Mapping[str, Any]]
 
 
 class Pages:
     """Renders templates. `texts` by language, section and name (config/console); `assets` by file name: its address under
-    the name of its contents.
+    the name of its contents; `absent`: names of MENU that this gateway does not have.
     """
 
-    __slots__ = ("_assets", "_environment", "_texts")
+    __slots__ = ("_assets", "_environment", "_texts", "absent")
 
-    def __init__(self, texts: Mapping[str, Texts], assets: Mapping[str, str]) -> None:
+    def __init__(self, texts: Mapping[str, Texts], assets: Mapping[str, str], *, absent: Collection[str] = ()) -> None:
+        self.absent = absent
         self._texts = texts
         self._assets = assets
         self._environment = Environment(
@@ -95,11 +105,15 @@ class Pages:
     def _menu(self, signed: Signed | None, language: str) -> Sequence[tuple[str, str]]:
         if signed is None or signed.must_set_up:
             return ()
-        return [(self._texts[language]["menu"][name], address) for name, address, needs in MENU if _open(needs, signed)]
+        words = self._texts[language]["menu"]
+        return [(words[name], address) for name, address, needs in self._there() if _open(needs, signed)]
 
     def first(self, signed: Signed) -> str:
         """The address of the first page of the menu that the officer may open; help is open to all."""
-        return next(address for _, address, needs in MENU if _open(needs, signed))
+        return next(address for _, address, needs in self._there() if _open(needs, signed))
+
+    def _there(self) -> Iterable[tuple[str, str, Right | Access]]:
+        return (row for row in MENU if row[0] not in self.absent)
 
     def refuse(self, request: web.Request, status: int) -> web.Response:
         """A page for 401, 403, 404 and 503."""
@@ -107,8 +121,9 @@ class Pages:
 
 
 def _screen(path: str) -> str:
-    """Which one of the menu this is, by whose name there is help; empty: none of them."""
-    return next((name for name, address, _ in MENU if path == address or path.startswith(f"{address}/")), "")
+    """By whose name there is help about it; empty: there is none."""
+    known = [(name, address) for name, address, _ in MENU] + list(BESIDE)
+    return next((name for name, address in known if path == address or path.startswith(f"{address}/")), "")
 
 
 def _open(needs: Right | Access, signed: Signed) -> bool:

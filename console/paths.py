@@ -45,6 +45,32 @@ BROADCAST_RESEND = "/gui-tin/{broadcast:[0-9]+}/resend"
 BROADCAST_PROGRESS = "/gui-tin/{broadcast:[0-9]+}/tien-do"  # server-sent events
 BROADCAST_RESULTS = "/gui-tin/{broadcast:[0-9]+}/ket-qua.csv"
 
+# ---- the desk: dossiers of agencies without a one-stop system of their own
+INTAKE = "/ho-so"
+INTAKE_NEW = "/ho-so/moi"
+INTAKE_NEW_MAIL = "/ho-so/moi/thu"  # an .eml fills the form
+INTAKE_CHECK = "/ho-so/moi/kiem-tra"  # papers, fee and promised day of a procedure, while one types
+INTAKE_ONE = "/ho-so/{dossier:[0-9]+}"
+INTAKE_ACT = "/ho-so/{dossier:[0-9]+}/{action:[a-z_]+}"  # domain.intake_moves.IntakeAction
+INTAKE_RECEIPT = "/ho-so/{dossier:[0-9]+}/bien-nhan"  # form 01: A5, ?kho=80 for a roll of 80 mm
+INTAKE_RECEIPT_PDF = "/ho-so/{dossier:[0-9]+}/bien-nhan.pdf"
+INTAKE_FORM = "/ho-so/{dossier:[0-9]+}/mau/{form:0[1-5]}"  # forms 01 to 05 of circular 03/2025, printable
+INTAKE_SLIP = "/ho-so/{dossier:[0-9]+}/phieu-kiem-soat"  # form 06 of circular 03/2025, printable
+INTAKE_FILES = "/ho-so/{dossier:[0-9]+}/tep"
+INTAKE_FILE = "/ho-so/{dossier:[0-9]+}/tep/{file:[0-9]+}"
+INTAKE_BOOK = "/ho-so/so-theo-doi"  # form 07 of circular 03/2025, printable
+NUMBERS = "/so-du-phong"  # codes set aside for paper
+NUMBERS_SHEET = "/so-du-phong/{block:[0-9]+}/in"  # sheets to fill in by hand
+NUMBERS_VOID = "/so-du-phong/{block:[0-9]+}/huy"
+LATE = "/nhap-bu"  # what was on paper: by file
+LATE_TAKE = "/nhap-bu/nhan"
+LATE_FAULTS = "/nhap-bu/loi.csv"
+LATE_BLANK = "/nhap-bu/mau.csv"
+LATE_PROGRESS = "/nhap-bu/tien-do"
+LATE_RESULT = "/nhap-bu/ket-qua.csv"
+RECONCILE = "/doi-chieu"
+RECONCILE_FILE = "/doi-chieu.csv"
+
 # ---- messages, and what people think
 MESSAGES = "/tin-nhan"
 MESSAGES_NUMBER = "/tin-nhan/so-dien-thoai"  # by a number typed in full, which never stands in an address
@@ -64,3 +90,5 @@ SITES = "/trang-tich-hop"
 SITE_REVOKE = "/trang-tich-hop/{key}/thu-hoi"
 HELP = "/tro-giup"
 HELP_ONE = "/tro-giup/{page:[a-z-]+}"
+
+UPLOADS = frozenset({BROADCAST_FILE, INTAKE_NEW, INTAKE_NEW_MAIL, INTAKE_FILES, LATE})  # routes that take files

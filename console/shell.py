@@ -58,8 +58,16 @@ def from_our_page(request: web.Request) -> bool:
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site in OWN_SITE
-    origin = urlsplit(request.headers.get("Origin", ""))
-    return bool(origin.netloc) and origin.netloc == request.host
+    host = _host_of(request.headers.get("Origin", ""))
+    return bool(host) and host == request.host
+
+
+def _host_of(origin: str) -> str:
+    """With its port; empty: it names none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # no browser wrote that
+        return ""
 
 
 def _to_sign_in(request: web.Request) -> web.Response:
@@ -70,6 +78,5 @@ def _to_sign_in(request: web.Request) -> web.Response:
 
 def own_address(typed: str) -> str:
     """A path of ours to go on to; the start page for anything else (an open redirect would lend our name)."""
-    parts = urlsplit(typed)
-    plain = typed.startswith("/") and not typed.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
+    plain = typed.startswith("/") and not typed.startswith("//")  # so that it names no host and no scheme
     return typed if plain and typed.isprintable() and "\\" not in typed else paths.HOME

@@ -182,6 +182,12 @@ class Guards:
         """One HTTP question each, and what its answer shall tell."""
         return await self._admit(self._questions, wanted)
 
+    async def suspects(self, asker: Address) -> bool:
+        """Whether so much was missed from this address of the web that a proof of work comes first."""
+        asks = self._questions.of(asker).suspicions
+        # Each stands for itself here: none needs the one before it.
+        return not _all_allowed(await self._spend([ask._replace(needs=0) for ask in asks]))
+
     async def notice(self, sender: Address) -> bool:
         """Whether this sender may be told that its neighbours have spent a budget: once an hour."""
         (verdict,) = await self._spend([self._messages.of(sender).notice])

@@ -189,6 +189,14 @@ class PinPost:
 
         return await self._message(recipient, write, language, now)
 
+    async def for_filing(self, recipient: Address, pin: str, *, language: str, now: datetime) -> OutboundMessage:
+        """What is sent to a number that somebody files a dossier with."""
+
+        async def write(voice: Voice) -> str:
+            return self._writer.say("filing_pin", voice, pin=pin, minutes=self._rules.minutes)
+
+        return await self._message(recipient, write, language, now)
+
     async def _message(
         self, recipient: Address, write: Callable[[Voice], Awaitable[str]], language: str, now: datetime
     ) -> OutboundMessage:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -22,6 +23,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from channels.web.paths import FILING
 from demo import onestop
 from demo.agency_serving import AgencyServer
 from demo.bot_api import BotApi, serving
@@ -30,16 +32,32 @@ from demo.chat_pages import ChatPages
 from demo.chat_transcript import CHAT_LINES, play_chat
 from demo.desk import OnestopDesk
 from demo.handsets import Handsets
-from demo.officers import OFFICERS, add_officers
+from demo.intake import Desk as WardDesk
+from demo.intake import page_of, receipt_of
+from demo.officers import EVERYBODY, add_officers
 from demo.pages import DemoPages, Link, demo_app
 from demo.process import GatewayFailed, GatewayProcess, free_port
 from demo.receipts import photographs
 from demo.smsc_options import SmscOptions
 from demo.smsc_server import Smsc
 from demo.smsc_tickets import MoTicket
-from demo.transcript import CODE, FOLLOW, PAGES, TEXTS, Line, play_page, play_site, play_step, play_text
+from demo.transcript import (
+    CODE,
+    FOLLOW,
+    PAGES,
+    TEXTS,
+    Line,
+    asked_of_the_ward,
+    play_page,
+    play_receipt,
+    play_result,
+    play_site,
+    play_step,
+    play_text,
+)
 from domain.calendar import local_day
 from domain.catalogue import Catalogue
+from domain.dossier import DossierStatus
 from domain.errors import GatewayError
 from gateway.bootstrap import read_words
 from gateway.configuration import load_settings
@@ -53,6 +71,7 @@ SHORT_CODE = "8100"
 SMSC_PORT, PAGES_PORT, BOT_API_PORT, AGENCY_PORT = 2775, 8083, 8084, 8085
 PUBLIC_PORT, STAFF_PORT, OPERATIONS_PORT = 8080, 8081, 8082
 STORE_FILES = "tracuu.sqlite3*"
+FILES = "files"  # people handed in
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +85,7 @@ class Demo:
     chats: Chats
     photographs: Mapping[str, bytes]
     desk: OnestopDesk
+    ward: WardDesk
     agency: AgencyServer
     links: Sequence[Link]
 
@@ -93,6 +113,7 @@ async def show(console: Console, *, once: bool) -> int:
         console.print(await what_runs(demo.gateway))
         failed = await print_transcript(console, demo)
         print_officers(console, demo.gateway)
+        print_ward(console, demo.gateway, demo.ward)
         if not once:
             print_addresses(console, demo)
             await until_stopped(demo.gateway)
@@ -104,6 +125,7 @@ def prepare() -> None:
     DATA.mkdir(parents=True, exist_ok=True)
     for left in DATA.glob(STORE_FILES):
         left.unlink()
+    shutil.rmtree(DATA / FILES, ignore_errors=True)
     onestop.seed(DATA, local_day(datetime.now(UTC)))
 
 
@@ -127,10 +149,12 @@ async def running() -> AsyncIterator[Demo]:
         agency = AgencyServer(settings=load_settings(CONFIG), port=free_port(AGENCY_PORT), gateway=gateway.public)
         try:
             await agency.register()
-            await add_officers(agency.settings)
+            await add_officers(agency.settings, EVERYBODY)
+            ward = WardDesk(agency.settings)
+            await ward.fill()
             await gateway.start()
             await smsc.bound()
-            async with agency.serving(), serving_pages(gateway, smsc, handsets, chats, agency) as demo:
+            async with agency.serving(), serving_pages(gateway, smsc, handsets, chats, agency, ward) as demo:
                 yield demo
         finally:
             await gateway.stop()
@@ -147,7 +171,7 @@ def settings(smsc: Smsc, api: BotApi) -> Mapping[str, str]:
 
 @asynccontextmanager
 async def serving_pages(
-    gateway: GatewayProcess, smsc: Smsc, handsets: Handsets, chats: Chats, agency: AgencyServer
+    gateway: GatewayProcess, smsc: Smsc, handsets: Handsets, chats: Chats, agency: AgencyServer, ward: WardDesk
 ) -> AsyncIterator[Demo]:
     """The demo's own listener."""
     port = free_port(PAGES_PORT)
@@ -167,7 +191,7 @@ async def serving_pages(
     listener = HttpListener("demo", demo_app(pages), "127.0.0.1", port)
     await listener.start()
     try:
-        yield Demo(smsc, gateway, listener, handsets, chats, photos, desk, agency, shown)
+        yield Demo(smsc, gateway, listener, handsets, chats, photos, desk, ward, agency, shown)
     finally:
         await listener.close()
 
@@ -187,6 +211,7 @@ def links(gateway: GatewayProcess, pages: str, smsc_port: int, agency: AgencySer
         Link(url=f"{gateway.public}/integrate?site={agency.key}", vi="Đặt lên trang", en="what its webmaster pasted"),
         Link(url=f"{gateway.public}/api/v1/dossiers/{CODE}", vi="API", en="the same as JSON"),
         Link(url=f"{gateway.staff}/", vi="Bảng điều hành của cán bộ", en="the officers' console"),
+        Link(url=f"{gateway.public}{FILING}", vi="Nộp hồ sơ trực tuyến", en="filing a dossier online"),
         Link(url=f"{gateway.operations}/readyz", vi="Tình trạng", en="does every dependency answer?"),
         Link(url=f"{gateway.operations}/metrics", vi="Số đo", en="figures for Prometheus"),
         Link(url=f"smpp://127.0.0.1:{smsc_port}", vi="Tổng đài giả lập", en="the simulated SMSC"),
@@ -204,9 +229,12 @@ async def what_runs(gateway: GatewayProcess) -> str:
 async def print_transcript(console: Console, demo: Demo) -> int:
     """Play and print every exchange; returns how many failed."""
     failed = 0
-    for text in (*TEXTS, FOLLOW):
+    texts = (*TEXTS, asked_of_the_ward(demo.ward), FOLLOW)
+    for text in texts:
         failed += print_line(console, await play_text(demo.smsc, SHORT_CODE, text), "SMS")
     failed += print_line(console, await play_step(demo.handsets, demo.desk), "Notice")
+    failed += print_line(console, await play_receipt(demo.handsets, demo.ward), "Notice")
+    failed += print_line(console, await play_result(demo.handsets, demo.ward), "Notice")
     async for line in play_chat(demo.chats, demo.desk, demo.photographs):
         failed += print_line(console, line, "Chat")
     async with aiohttp.ClientSession() as http:
@@ -215,7 +243,7 @@ async def print_transcript(console: Console, demo: Demo) -> int:
         failed += print_line(
             console, await play_site(http, demo.gateway.public, demo.agency.origin, demo.agency.key), "HTTP"
         )
-    count = len(TEXTS) + 2 + CHAT_LINES + len(PAGES) + 1
+    count = len(texts) + 3 + CHAT_LINES + len(PAGES) + 1
     verdict = "[green]all as they should be[/]" if not failed else f"[red]{failed} failed[/]"
     console.print(f"{count} exchanges, {verdict}.")
     return failed
@@ -244,10 +272,22 @@ def print_addresses(console: Console, demo: Demo) -> None:
 def print_officers(console: Console, gateway: GatewayProcess) -> None:
     """Who may sign in to the console, and the code of this moment; each works once, for about a minute."""
     console.print(f"\n[bold]Officers of the console[/] at {gateway.staff}/")
-    for each in OFFICERS:
+    for each in EVERYBODY:
         roles = ", ".join(sorted(each.roles))
-        console.print(f"  {each.login:<10} {roles:<9} password: {escape(each.password)}  code now: {each.code()}")
+        console.print(f"  {each.login:<11} {roles:<20} password: {escape(each.password)}  code now: {each.code()}")
     console.print("  later codes: .venv/bin/python -m demo.officers")
+
+
+def print_ward(console: Console, gateway: GatewayProcess, ward: WardDesk) -> None:
+    """What lies on the ward's desk, for who signed in as one of its two officers."""
+    console.print("\n[bold]Dossiers of a ward without a system of its own[/], for the officers with the role intake")
+    for name, dossier in ward.dossiers.items():
+        waits = dossier.status is DossierStatus.NEWLY_REGISTERED
+        where = (
+            f"look: {page_of(gateway.staff, dossier)}" if waits else f"receipt: {receipt_of(gateway.staff, dossier)}"
+        )
+        console.print(f"  {dossier.code.text:<20} {name:<20} {where}")
+    console.print(f"  citizens file online at {gateway.public}{FILING}")
 
 
 async def until_stopped(gateway: GatewayProcess) -> None:

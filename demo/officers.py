@@ -1,19 +1,14 @@
-"""Three officers of the demo, ready to sign in: who writes, who approves, who runs everything."""
+"""Officers of the demo, ready to sign in: who writes, who approves, who runs everything, and two of a ward's desk."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from adapters.store.officers import StoreOfficers
-from adapters.store.outside import OutsideSteps, SqliteOutside
-from console.accounts.passwords import Hasher
-from console.accounts.ports import Account, AuditEntry
 from console.accounts.totp import STEP_S, code_of
-from domain.ids import IdSequence
-from domain.officers import Officer, OfficerRole
+from domain.officers import OfficerRole
+from gateway.bootstrap import ReadyOfficer, add_ready_officers
 from gateway.settings import Settings
 
 BY = "demo"
@@ -29,6 +24,17 @@ class DemoOfficer:
     roles: frozenset[OfficerRole]
     password: str
     secret: str
+
+    @property
+    def ready(self) -> ReadyOfficer:
+        return ReadyOfficer(
+            login=self.login,
+            name=self.name,
+            agency=self.agency,
+            roles=self.roles,
+            password=self.password,
+            secret=self.secret,
+        )
 
     def code(self, now: float | None = None) -> str:
         """What the officer's telephone shows now; `now` in seconds since 1970."""
@@ -62,44 +68,34 @@ OFFICERS: Sequence[DemoOfficer] = (
     ),
 )
 
+# They receive dossiers at the desk of the ward that works with the intake module.
+DESK_AGENCY = "H13.161"
+DESK: Sequence[DemoOfficer] = (
+    DemoOfficer(
+        login="mot.cua",
+        name="Phạm Thị Cửa",
+        agency=DESK_AGENCY,
+        roles=frozenset({OfficerRole.INTAKE}),
+        password="moi ba con lay so roi ngoi doi",  # noqa: S106
+        secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXD",  # noqa: S106
+    ),
+    DemoOfficer(
+        login="tra.ket.qua",
+        name="Lý Văn Trả",
+        agency=DESK_AGENCY,
+        roles=frozenset({OfficerRole.INTAKE, OfficerRole.AGENCY_ADMIN}),
+        password="ket qua den tay ba con dung hen",  # noqa: S106
+        secret="JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXE",  # noqa: S106
+    ),
+)
+EVERYBODY: Sequence[DemoOfficer] = (*OFFICERS, *DESK)
 
-async def add_officers(settings: Settings) -> None:
+
+async def add_officers(settings: Settings, people: Sequence[DemoOfficer] = OFFICERS) -> None:
     """Into a store that has its tables; before the gateway starts."""
-    steps = OutsideSteps(SqliteOutside(settings.database.path))
-    officers, hasher, ids = StoreOfficers(steps.write, steps.look), Hasher(), IdSequence(0)
-    now = datetime.now(UTC)
-    try:
-        for each in OFFICERS:
-            officer = Officer(
-                id=ids.next(int(now.timestamp() * 1000)),
-                login=each.login,
-                name=each.name,
-                agency=each.agency,
-                roles=each.roles,
-                created_at=now,
-            )
-            account = Account(
-                officer=officer,
-                password_hash=await hasher.hash(each.password),
-                totp_secret=each.secret,
-                totp_step=0,
-                created_by=BY,
-            )
-            noted = AuditEntry(
-                id=ids.next(int(now.timestamp() * 1000)),
-                at=now,
-                officer_id=None,
-                login=BY,
-                agency="",
-                action="officer.added",
-                about=f"officer:{officer.id}",
-                detail={"login": officer.login, "agency": officer.agency, "roles": sorted(officer.roles)},
-            )
-            await officers.add(account, noted)
-    finally:
-        await hasher.close()
+    await add_ready_officers(settings, [each.ready for each in people], by=BY)
 
 
 if __name__ == "__main__":
-    for demo_officer in OFFICERS:
+    for demo_officer in EVERYBODY:
         print(demo_officer.login, demo_officer.code())

@@ -15,7 +15,8 @@ from pathlib import Path
 import aiohttp
 
 POLL = 0.05  # seconds between two looks at /readyz while the gateway starts
-LEAVE_WITHIN = 20.0  # seconds for a goodbye before the process is killed
+READY_WITHIN = 120.0  # seconds for a start on however busy a machine
+LEAVE_WITHIN = 60.0  # seconds for a goodbye before the process is killed
 # Below what Linux gives to whoever connects or does not mind (net.ipv4.ip_local_port_range): nobody takes it meanwhile.
 FREE_PORTS = range(15_000, 32_000)
 
@@ -81,7 +82,7 @@ class GatewayProcess:
     def staff(self) -> str:
         return f"http://127.0.0.1:{self.staff_port}"
 
-    async def start(self, *, ready_within: float = 30.0) -> None:
+    async def start(self, *, ready_within: float = READY_WITHIN) -> None:
         """Start it and wait until /readyz says that every dependency answers.
 
         Raises:

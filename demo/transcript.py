@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -12,8 +12,11 @@ import aiohttp
 
 from demo.desk import Desk
 from demo.handsets import HandsetEvent, Handsets
+from demo.intake import ASKED, ASKER, READY, WAITER
+from demo.intake import Desk as WardDesk
 from demo.onestop import LEGACY, OWNER
 from demo.smsc_server import Smsc
+from domain.intake_moves import IntakeAction
 
 ANSWER_WITHIN = 10.0  # seconds
 CODE = "000.00.18.H51-161220-0001"
@@ -83,6 +86,13 @@ FOLLOWED = "H51.18-250701-0002"
 FOLLOW = Text("tell me when it changes", FOLLOWER, f"DK {FOLLOWED}", (FOLLOWED, "bao tin"))
 TOLD = (FOLLOWED, "dang xu ly")  # what the telephone buzzes with after the desk's next step
 
+
+def asked_of_the_ward(desk: WardDesk) -> Text:
+    """About a dossier that no one-stop system has, but our own book."""
+    code = desk.dossiers[ASKED].code.text
+    return Text("a dossier of a ward that works with our own desk", ASKER, code, (code, "dang xu ly"))
+
+
 PAGES: Sequence[Page] = (
     Page("the API finds it", f"/api/v1/dossiers/{CODE}", 200, ('"status":4',)),
     Page("the API does not know it", "/api/v1/dossiers/H51.18-260102-0099", 404, ("not-found",)),
@@ -106,27 +116,48 @@ async def play_text(smsc: Smsc, short_code: str, line: Text) -> Line:
 
 
 async def play_step(handsets: Handsets, desk: Desk) -> Line:
-    """The desk moves the followed dossier; wait for the notice nobody asked for."""
+    """The desk of a one-stop system moves the followed dossier."""
     title, asked = "the desk moves that dossier: the handset buzzes", f"desk: {FOLLOWED} to its next state"
-    buzz = asyncio.create_task(_notice(handsets, FOLLOWER))
+    return await _told(handsets, FOLLOWER, lambda: desk.advance(FOLLOWED), Line(title, asked, "", "", TOLD))
+
+
+async def play_receipt(handsets: Handsets, desk: WardDesk) -> Line:
+    """An officer of the ward registers a dossier whose applicant agrees to be told."""
+    line = Line(
+        "the ward registers a dossier: its applicant is told", "ward's desk: a new dossier", "", "", ("tiep nhan",)
+    )
+    return await _told(handsets, WAITER, lambda: desk.register(READY), line)
+
+
+async def play_result(handsets: Handsets, desk: WardDesk) -> Line:
+    """The same dossier is done."""
+    code = desk.dossiers[READY].code.text
+    line = Line("the ward has its result: told again", f"ward's desk: {code} is done", "", "", (code, "ket qua"))
+    return await _told(handsets, WAITER, lambda: desk.act(READY, IntakeAction.FINISH), line)
+
+
+async def _told(handsets: Handsets, number: str, act: Callable[[], Awaitable[object]], line: Line) -> Line:
+    """Do it; wait for the notice nobody asked for. `line.missing`: what it must hold."""
+    title, asked = line.title, line.asked
+    buzz = asyncio.create_task(_notice(handsets, number, line.missing))
     started = asyncio.get_running_loop().time()
-    await desk.advance(FOLLOWED)
+    await act()
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             event = await buzz
     except TimeoutError:
-        return Line(title, asked, "", "no notice", ("a notice",))
+        return Line(title, asked, "", "no such notice", line.missing)
     elapsed = asyncio.get_running_loop().time() - started
     parts = "1 segment" if event.segments == 1 else f"{event.segments} segments"
-    missing = tuple(each for each in TOLD if each not in event.text)
-    return Line(title, asked, event.text, f"{parts}, {event.alphabet}, unasked, after {elapsed:.1f} s", missing)
+    return Line(title, asked, event.text, f"{parts}, {event.alphabet}, unasked, after {elapsed:.1f} s")
 
 
-async def _notice(handsets: Handsets, number: str) -> HandsetEvent:
-    """The first message a telephone gets without having asked."""
+async def _notice(handsets: Handsets, number: str, told: Sequence[str]) -> HandsetEvent:
+    """The first message with these words that a telephone gets without having asked."""
     async with aclosing(handsets.follow()) as events:
         async for event in events:
-            if event is not None and event.kind == "reply" and event.about == 0 and event.number == number:
+            unasked = event is not None and event.kind == "reply" and event.about == 0 and event.number == number
+            if event is not None and unasked and all(each in event.text for each in told):
                 return event
     raise TimeoutError("the telephones were put away")
 

@@ -84,7 +84,11 @@ class Refusal(enum.StrEnum):
     NOT_ALLOWED = "not_allowed"  # the officer has no such right, or it is another agency's
     OWN = "own"  # nobody approves what they wrote or submitted
     CHANGED = "changed"  # what is to be approved, or was, is not what stands there now
-    EMPTY = "empty"  # no text, or nobody to send it to
+    EMPTY = "empty"  # no text, none in Vietnamese, or nobody to send it to
+    NO_LIST = "no_list"  # the list it goes to was not taken, or is not whole any more
+    BAD_TEXT = "bad_text"  # a text has a placeholder nothing fills, or signs that cannot be sent
+    TOO_LONG = "too_long"  # somebody's text would be more segments than are allowed
+    NO_BASIS = "no_basis"  # nobody declared this legal basis for these agencies
 
 
 # Whom no message is written for, and why (what a page calls it stands in its texts).
@@ -93,7 +97,9 @@ LEFT_OUT = (
     "no_number",  # the dossier names nobody who can be reached
     "not_failed",  # a resend: the earlier one reached them, or never meant them
     "beyond_approved",  # more people than were approved
+    "too_long",  # their own text is more segments than are allowed
 )
+FIRST_LANGUAGE = "vi"  # every broadcast is written in it, whatever else it is written in
 GROWTH, LEAST_GROWTH = 100, 10  # of how many people one more, and how many at least, an audience may grow by
 
 
@@ -110,7 +116,8 @@ class Audience:
     """Which dossiers, and whom of each. `agencies` are identifiers within the author's scope, never empty; the rest
     narrows: statuses are national numbers, days of receipt and of promise are inclusive (Asia/Ho_Chi_Minh). `late`:
     promised for a day that is over and not done. `basis`: the words of the legal basis, for NUMBERS and FILE. `file`: the
-    digest of the list, so that another list is another audience. `failed_of`: only whom that broadcast did not reach.
+    digest of the list, so that another list is another audience; a draft that goes to others for a while keeps it.
+    `failed_of`: only whom that broadcast did not reach.
     """
 
     kind: AudienceKind
@@ -214,17 +221,24 @@ def moved(
 
 
 def decide(
-    broadcast: Broadcast, action: BroadcastAction, officer: Officer | None, *, seal: str = "", scope: frozenset[str]
+    broadcast: Broadcast,
+    action: BroadcastAction,
+    officer: Officer | None,
+    *,
+    seal: str = "",
+    scope: frozenset[str],
+    unfit: Refusal | None = None,
 ) -> BroadcastState | Refusal:
     """The state after this action, or why not. `officer` None: the clock. `seal`: for SUBMIT, APPROVE and START what the
-    broadcast's texts, audience and count come to now. `scope`: agencies the officer works with.
+    broadcast's texts, audience and count come to now. `scope`: agencies the officer works with. `unfit`: for SUBMIT and
+    APPROVE what domain.broadcast_fitness says against it.
     """
     following = MOVES.get((broadcast.state, action))
     if not _allowed(broadcast, action, officer, scope):
         return Refusal.NOT_ALLOWED
     if following is None:
         return Refusal.NOT_NOW
-    return _refused(broadcast, action, officer, seal) or following
+    return _refused(broadcast, action, officer, seal, unfit) or following
 
 
 def _allowed(broadcast: Broadcast, action: BroadcastAction, officer: Officer | None, scope: frozenset[str]) -> bool:
@@ -235,14 +249,18 @@ def _allowed(broadcast: Broadcast, action: BroadcastAction, officer: Officer | N
     return officer.may(needed) and broadcast.agency in scope
 
 
-def _refused(broadcast: Broadcast, action: BroadcastAction, officer: Officer | None, seal: str) -> Refusal | None:
+def _refused(
+    broadcast: Broadcast, action: BroadcastAction, officer: Officer | None, seal: str, unfit: Refusal | None
+) -> Refusal | None:
     """What speaks against it although the state would allow it."""
     judged = action in (BroadcastAction.SUBMIT, BroadcastAction.APPROVE)
+    unlisted = broadcast.audience.kind is AudienceKind.FILE and not broadcast.audience.file
     sealed = action in (BroadcastAction.APPROVE, BroadcastAction.START)
     own = action is BroadcastAction.APPROVE and officer is not None and officer.id in broadcast.hands
     faults = (
-        (judged and not (broadcast.people and broadcast.texts), Refusal.EMPTY),
+        (judged and unlisted, Refusal.NO_LIST),
+        (judged and not (broadcast.people and broadcast.texts.get(FIRST_LANGUAGE, "").strip()), Refusal.EMPTY),
         (own, Refusal.OWN),
         (sealed and seal != broadcast.seal, Refusal.CHANGED),
     )
-    return next((refusal for faulty, refusal in faults if faulty), None)
+    return next((refusal for faulty, refusal in faults if faulty), unfit if judged else None)

@@ -43,6 +43,9 @@ class Right(enum.StrEnum):
     OFFICERS_MANAGE = "officers.manage"  # art. 6.1
     AUDIT_SEE = "audit.see"
     SITES_MANAGE = "sites.manage"  # keys of the widget
+    INTAKE_SEE = "intake.see"  # dossiers of the agency with whoever handed them in
+    INTAKE_WORK = "intake.work"  # art. 7: receive, forward, finish, return
+    INTAKE_NUMBERS = "intake.numbers"  # art. 7.3: codes set aside for paper, and what became of them
 
 
 _R = OfficerRole
@@ -62,6 +65,9 @@ RIGHTS: Mapping[Right, frozenset[OfficerRole]] = {
     Right.OFFICERS_MANAGE: frozenset({_R.AGENCY_ADMIN, _R.OPERATOR}),
     Right.AUDIT_SEE: frozenset({_R.AGENCY_ADMIN, _R.OPERATOR, _R.INSPECTOR}),
     Right.SITES_MANAGE: frozenset({_R.AGENCY_ADMIN, _R.OPERATOR}),
+    Right.INTAKE_SEE: frozenset({_R.INTAKE, _R.AGENCY_ADMIN, _R.INSPECTOR}),
+    Right.INTAKE_WORK: frozenset({_R.INTAKE}),
+    Right.INTAKE_NUMBERS: frozenset({_R.INTAKE, _R.AGENCY_ADMIN}),
 }
 
 # Who may give which role, and manage officers who have only such.

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from itertools import takewhile
 
+from domain.working_time import LimitUnit, SupplementRule, TimeLimit
+
 _MORE = "..."
+_UNITS: Mapping[str, LimitUnit] = {
+    "days": LimitUnit.WORKING_DAYS,
+    "hours": LimitUnit.WORKING_HOURS,
+    "calendar_days": LimitUnit.DAYS,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +29,12 @@ class ProcedureForm:
 class Procedure:
     """One procedure in one version. `code` is the national one, without an agency behind it ("1.004946").
 
-    `days` are working days; None: the result comes the same day or the time is not fixed, and `days_note` says which.
-    `fee`, `where` and `days_note` are texts per language, `names` too; Vietnamese is always there. `keywords` are
-    further words people use for it. `valid_from` and `valid_to` are its first and last day (Asia/Ho_Chi_Minh).
+    How long it may take: `days` (working days), `hours` (working hours), `calendar_days`, `same_day`; at most one of them,
+    and `days_note` says in words whatever is not `days`. `supplement`: what one does to the promised day. `cut_off`:
+    received later counts as the next working day, in place of the desk's own.
+    `fee`, `where` and `days_note` are texts per language, `names` too; Vietnamese is always there. `fee_dong` is the fee
+    where it is one figure. `keywords` are further words people use for it. `valid_from` and `valid_to` are its first and
+    last day (Asia/Ho_Chi_Minh).
     """
 
     code: str
@@ -32,7 +42,13 @@ class Procedure:
     where: Mapping[str, str]
     fee: Mapping[str, str]
     days: int | None = None
+    hours: int | None = None
+    calendar_days: int | None = None
+    same_day: bool = False
     days_note: Mapping[str, str] = field(default_factory=dict)
+    supplement: SupplementRule = SupplementRule.RESTART
+    cut_off: time | None = None
+    fee_dong: int | None = None
     papers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     forms: tuple[ProcedureForm, ...] = ()
     level: str = ""  # toàn trình | một phần | thông tin
@@ -40,6 +56,13 @@ class Procedure:
     keywords: tuple[str, ...] = ()
     valid_from: date | None = None
     valid_to: date | None = None
+
+    def limit(self) -> TimeLimit | None:
+        """How long it may take; None: no time is fixed, and no day can be promised."""
+        if self.same_day:
+            return TimeLimit(0)
+        counts = ((getattr(self, name), unit) for name, unit in _UNITS.items())
+        return next((TimeLimit(count, unit) for count, unit in counts if count is not None), None)
 
     def in_force(self, today: date) -> bool:
         """This version holds on this day."""

@@ -82,6 +82,7 @@ PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "follow_over": _HELPED | {"code", "state"},
     "follow_full": _HELPED | {"code", "count"},
     "follow_pin": _HELPED | {"pin", "code", "minutes"},
+    "filing_pin": frozenset({"pin", "minutes"}),
     "picture_unread": _HELPED,
     "picture_unavailable": _HELPED,
     "write_privately": _HELPED,

@@ -17,12 +17,14 @@ from gateway.exit_codes import ExitCode, exit_code_for
 from gateway.hold_command import hold
 from gateway.hook_command import hook
 from gateway.incident_command import incident
+from gateway.intake_command import intake
 from gateway.logs import configure_logs
 from gateway.loop import run
 from gateway.notice_command import notice
 from gateway.officer_command import officer
 from gateway.outbox_command import outbox
 from gateway.person_command import person
+from gateway.procedure_command import procedures
 from gateway.roles import Duties, Role, RolesFault, choose
 from gateway.settings import Settings
 from gateway.site_command import site
@@ -72,7 +74,7 @@ def _duties(settings: Settings, roles: str | None, accounts: Sequence[str]) -> D
 
 
 source.add_command(print_trigger)
-for group in (source, notice, outbox, hold, stoppage, person, hook, officer, site, incident):
+for group in (source, notice, outbox, hold, stoppage, person, hook, officer, site, incident, intake, procedures):
     cli.add_command(group)
 
 

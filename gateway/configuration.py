@@ -22,7 +22,9 @@ from pydantic_settings import EnvSettingsSource
 
 import gateway
 from domain.errors import SettingsError
-from gateway.settings import SQLITE_FILE, FileUrl, Settings
+from domain.numbering import NumberPattern
+from gateway.intake_source import with_intake
+from gateway.settings import SQLITE_FILE, FileUrl, IntakeAgency, IntakeSettings, Settings
 from gateway.toml_lines import Location, key_lines, place_of
 
 PREFIX = "TRACUU_"
@@ -78,7 +80,7 @@ def load_settings(config: Path | None = None) -> Settings:
     settings = _validated(layers)
     if settings is None:
         raise SettingsError("\n".join(str(fault) for fault in layers.faults))
-    return settings
+    return with_intake(settings, CONFIG_DIRECTORY / "onestop" / "intake.toml")
 
 
 # ---- layers
@@ -301,11 +303,45 @@ def _clashes(data: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
                 yield (section, index, "name"), f"{name!r} is taken by another [[{seen[name]}]]"
             elif isinstance(name, str):
                 seen[name] = section
+    yield from _intake_clashes(data)
     yield from _notice_clashes(data)
     lookup = data["lookup"] if isinstance(data["lookup"], dict) else {}
     fresh, stale = lookup.get("fresh_s"), lookup.get("stale_s")
     if isinstance(fresh, int | float) and isinstance(stale, int | float) and stale < fresh:
         yield ("lookup", "stale_s"), "expected at least lookup.fresh_s"
+
+
+def _intake_clashes(data: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
+    """Nothing to look up in; or two agencies of one identifier, or a name that another system has."""
+    intake = data["intake"] if isinstance(data["intake"], dict) else {}
+    agencies = [entry.get("agency") for entry in _tables(intake.get("agencies"))]
+    if not agencies and data["sources"] == []:
+        yield ("sources",), "expected at least one entry"
+    for index, agency in enumerate(agencies):
+        if agency in agencies[:index]:
+            yield ("intake", "agencies", index, "agency"), f"{agency!r} is there already"
+    yield from _code_clashes(_tables(intake.get("agencies")))
+    source = intake.get("source", IntakeSettings.model_fields["source"].default)
+    if agencies and source in [entry.get("name") for entry in _tables(data["sources"])]:
+        yield ("intake", "source"), f"{source!r} is the name of one of the [[sources]]"
+
+
+def _code_clashes(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Location, str]]:
+    """Two agencies that would print one code for two dossiers; of a pattern that is none its own fault tells."""
+    seen: list[NumberPattern] = []
+    for index, entry in enumerate(entries):
+        default = IntakeAgency.model_fields["pattern"].default
+        try:
+            pattern = NumberPattern(agency=entry["agency"], text=entry.get("pattern", default))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+        met = next((each for each in seen if each.agency != pattern.agency and each.may_meet(pattern)), None)
+        if met is not None:
+            yield (
+                ("intake", "agencies", index, "pattern"),
+                f"prints the codes of {met.agency} as well; put {{agency}} into it, or a digit of its own before {{serial}}",
+            )
+        seen.append(pattern)
 
 
 def _notice_clashes(data: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:

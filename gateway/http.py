@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -28,6 +29,8 @@ LARGEST_BODY = 65_536
 SHUTDOWN_TIMEOUT_S = 5.0
 LINE_EVERY_S = 60.0
 SLOWEST_BODY_S = 20.0  # a body of the largest size at 26 kbit/s
+_PATTERN = re.compile(r"\{(\w+):[^{}]*\}")
+SLOWEST_UPLOAD_S = 600.0  # 50 MB at 700 kbit/s
 NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
 
 # Set where a handler has set nothing: an answer of ours loads nothing, is framed by nobody and kept by nobody.
@@ -70,15 +73,19 @@ def make_app(
     hsts_s: int = 0,
     lost: Lost | None = None,
     slowest_body_s: float = SLOWEST_BODY_S,
+    uploads: Collection[str] = (),
 ) -> web.Application:
     """An application with these routes, our headers on every answer and a limit on every body (413 beyond).
 
     https: browsers reach us by it. hsts_s: seconds for which they keep to it (RFC 6797), 0: not said. lost: shows a page to a browser that asks
-    for an address there is not; None: a problem as for everybody else.
+    for an address there is not; None: a problem as for everybody else. uploads: paths of routes that take files, which may come slower.
     """
     app = web.Application(
         client_max_size=max_body_bytes,
-        middlewares=[_answer_failures(lost), _refuse_unreadable(BodyLines(), slowest_body_s)],
+        middlewares=[
+            _answer_failures(lost),
+            _refuse_unreadable(BodyLines(), slowest_body_s, frozenset(map(_canonical, uploads))),
+        ],
     )
     app.on_response_prepare.append(_add_headers(_headers(https=https, hsts_s=hsts_s)))
     for route in routes:
@@ -143,15 +150,16 @@ class BodyLines:
         self._last, self._left_out = now, 0
 
 
-def _refuse_unreadable(lines: BodyLines, slowest_s: float) -> Middleware:
+def _refuse_unreadable(lines: BodyLines, slowest_s: float, uploads: frozenset[str]) -> Middleware:
     """A body that is not what its headers say (its encoding, its chunks, its length) is the caller's fault: 400. One that
-    does not come within `slowest_s` seconds is not waited for: 408.
+    does not come within `slowest_s` seconds, of files SLOWEST_UPLOAD_S, is not waited for: 408.
     """
 
     @web.middleware
     async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
         status = HTTPStatus.BAD_REQUEST
-        watch = _watch_body(request, slowest_s) if request.can_read_body else None
+        within_s = SLOWEST_UPLOAD_S if _route(request) in uploads else slowest_s
+        watch = _watch_body(request, within_s) if request.can_read_body else None
         try:
             return await handler(request)
         except _BodyTooSlow:
@@ -198,6 +206,11 @@ def _route(request: web.Request) -> str:
     """As it was declared, without what was asked."""
     resource = request.match_info.route.resource
     return resource.canonical if resource else ""
+
+
+def _canonical(path: str) -> str:
+    """`/ho-so/{dossier}/tep` of `/ho-so/{dossier:[0-9]+}/tep`: as a resource names itself."""
+    return _PATTERN.sub(r"{\1}", path)
 
 
 def _headers(*, https: bool, hsts_s: int) -> Mapping[str, str]:

@@ -64,6 +64,16 @@ COUNTED = (
     Figure("changes", ("source", "feed"), "Dossiers found changed, by how it was heard of."),
     Figure("notices", ("kind",), "Notices written to the outbox, by what they tell."),
     Figure(
+        "broadcast_people",
+        ("outcome",),
+        "People of broadcasts' audiences gone through: written, dropped (they stopped everything), or left out and why.",
+    ),
+    Figure(
+        "broadcast_events",
+        ("event",),
+        "What became of broadcasts by the clock (start, hold_canary, finish, lapse); alarm: stuck, and then healed or taken_over.",
+    ),
+    Figure(
         "mass_changes", ("source",), "Alarm: so many dossiers changed at once that their notices wait for an operator."
     ),
     Figure("watch_seconds", ("source", "feed"), "One step of a watcher: read, compared and recorded.", WATCH_SECONDS),
@@ -79,9 +89,16 @@ READ = (  # read when somebody asks for /metrics, from whoever knows
     Figure("waiting", ("account",), "Messages in the outbox that wait to be claimed."),
     Figure("deferred", ("account", "reason"), "Messages in the outbox that wait for a later moment or an operator."),
     Figure("held", ("source",), "Notices of a mass change that wait for an operator: `tracuu hold list`."),
+    Figure("broadcasts", ("state",), "Broadcasts under way, by their state; on the process that writes them."),
+    Figure("broadcast_messages", ("state",), "Messages of these, by their state in the outbox, as counted last."),
     Figure("looks_waiting", ("source",), "Dossiers said to have changed that were not looked at yet, 5,000 at most."),
     Figure(
         "watch_lag_seconds", ("source", "feed"), "Since a feed was last found at its end, or a page of it was recorded."
+    ),
+    Figure(
+        "files_free_bytes",
+        (),
+        "Room in the folder for files of the intake module, as looked at last; absent while we may not write there.",
     ),
     Figure("bound", ("account",), "1 while the account can send, 0 while it cannot."),
     Figure("leases", ("lease",), "1 while this process does what only one may do, 0 while it waits for its turn."),
@@ -146,6 +163,7 @@ class Metrics:
         self._questions, self._sent, self._lookups = bound["questions"], bound["sent"], bound["lookups"]
         self._hooks = bound["hooks"]
         self._changes, self._notices, self._mass_changes = bound["changes"], bound["notices"], bound["mass_changes"]
+        self._broadcast_people, self._broadcast_events = bound["broadcast_people"], bound["broadcast_events"]
         self._watch_seconds = bound["watch_seconds"]
         self._source_read_seconds, self._status_unmapped = bound["source_read_seconds"], bound["status_unmapped"]
         self._commit_seconds, self._batch_size = bound["journal_commit_seconds"](), bound["journal_batch_size"]()
@@ -194,6 +212,13 @@ class Metrics:
 
     def noticed(self, kind: NoticeKind, count: int) -> None:
         self._notices(kind.value).inc(count)
+
+    def broadcast_people(self, outcome: str, count: int) -> None:
+        """With the next one notifications.broadcasting.BroadcastFigures."""
+        self._broadcast_people(outcome).inc(count)
+
+    def broadcast_event(self, event: str) -> None:
+        self._broadcast_events(event).inc()
 
     def mass_change(self, source: str) -> None:
         self._mass_changes(source).inc()

@@ -16,6 +16,7 @@ from gateway.terminal import bootstrap as _bootstrap
 from gateway.terminal import config_option, print_table, quiet_settings
 
 LEFT = "left"  # the count of what is answered or sent this moment
+KEPT = "intake_kept"  # of dossiers that stay
 # What the counts are called, in the order they are shown.
 COUNTED: Mapping[str, str] = {
     "person": "language, accents, everything stopped",
@@ -28,6 +29,8 @@ COUNTED: Mapping[str, str] = {
     "outbox": "messages sent (kept without number and text)",
     "feedback": "opinions (kept without number and text)",
     "consents": "consents (kept without number and words)",
+    "intake_drafts": "forms filled in and not sent",
+    "intake_consents": "dossiers received here of which this number is told no more",
 }
 
 
@@ -39,7 +42,7 @@ class PersonData(Protocol):
         ...
 
     async def erase(self, address: Address, now: datetime) -> Mapping[str, int]:
-        """How many rows of each kind; `left`: to be asked again. Raises StoreError."""
+        """How many rows of each kind; `left`: to be asked again; `intake_kept`: dossiers that stay. Raises StoreError."""
         ...
 
 
@@ -74,7 +77,8 @@ def export_person(config: Path | None, output: Path | None, number: str) -> None
 @click.argument("number")
 def erase_person(config: Path | None, *, yes: bool, number: str) -> None:
     """Forget everything held about NUMBER: what is followed ends, what waits is not sent, what is counted or proves
-    something stays without whose it was. That everything was stopped is forgotten, too.
+    something stays without whose it was. That everything was stopped is forgotten, too. A dossier that was received
+    here is a record and stays, until it was closed for as long as retention.mask_dossiers_after_days says.
     """
     address = read_address(number)
     data = _data(config)
@@ -84,8 +88,13 @@ def erase_person(config: Path | None, *, yes: bool, number: str) -> None:
     rows = [(words, str(counts[name])) for name, words in COUNTED.items() if counts.get(name)]
     if rows:
         print_table(("forgotten", "rows"), rows)
-    elif not counts.get(LEFT):
+    elif not counts.get(LEFT) and not counts.get(KEPT):
         click.echo("nothing is held about it")
+    if counts.get(KEPT):
+        click.echo(
+            f"{counts[KEPT]} dossiers received here are kept, with who handed them in, as records of the agency: "
+            "retention.mask_dossiers_after_days says for how long"
+        )
     if counts.get(LEFT):
         click.echo(f"{counts[LEFT]} messages are being answered or sent this moment: call this again in a minute")
 

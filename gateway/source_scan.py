@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGES = ("adapters", "channels", "console", "conversation", "domain", "gateway", "lookup", "notifications")
+PACKAGES = ("adapters", "channels", "console", "conversation", "domain", "gateway", "intake", "lookup", "notifications")
 LOG_METHODS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 LOGGERS = frozenset({"log", "_log"})
 ANY = "*"

@@ -38,6 +38,16 @@ COUNT_EVERY = {BroadcastState.RUNNING: timedelta(seconds=1)}
 COUNT_SELDOM = timedelta(seconds=5)
 
 
+class BroadcastFigures(Protocol):
+    """Counts. `outcome`: "written", "dropped" (a line that does not leave) or one of domain.broadcasts.LEFT_OUT. `event`:
+    what the clock did (BroadcastAction), "stuck", "healed", or "taken_over" from a process that is gone.
+    """
+
+    def broadcast_people(self, outcome: str, count: int) -> None: ...
+
+    def broadcast_event(self, event: str) -> None: ...
+
+
 class BroadcastTexts(Protocol):
     """domain.broadcast_texts.BroadcastWriter."""
 
@@ -76,6 +86,8 @@ class Broadcasting:
 
     `contacts` by source: those whose dossiers say who is to be told. `read_number` makes an address of a number as a source
     has it; None: it is none. `reached`: the account by which people are told who never wrote to us; None: there is none.
+    `fits`: a text is no longer than one person may be sent; what a list or a source says may be longer than was foreseen.
+    `under_way` and `messages` are as they were seen last.
     """
 
     mail: MassMail
@@ -83,12 +95,17 @@ class Broadcasting:
     contacts: Mapping[str, Contacts]
     read_number: Callable[[str], Address | None]
     reached: Reached | None
+    fits: Callable[[str], bool]
     rules: BroadcastRules
     calendar: WorkCalendar
     clock: Callable[[], datetime]
     new_id: Callable[[], int]
+    figures: BroadcastFigures
+    under_way: Mapping[str, int] = field(default_factory=dict)
+    messages: Mapping[str, int] = field(default_factory=dict)  # of these, by their state in the outbox
     _counted: dict[int, datetime] = field(default_factory=dict)
     _troubled: set[int] = field(default_factory=set)
+    _looked: bool = False
 
     async def tick(self) -> None:
         """Bring each a step further; to be called every EVERY seconds.
@@ -97,11 +114,25 @@ class Broadcasting:
             StoreUnavailable, StoreUncertain: to be called again; nothing is lost or done twice.
         """
         under_way = await self.mail.under_way()
+        self._look_over(under_way)
         for each in under_way:
             await self._attend(each)
         there = {each.broadcast.id for each in under_way}
         self._counted = {number: at for number, at in self._counted.items() if number in there}
         self._troubled &= there
+
+    def _look_over(self, under_way: Sequence[UnderWay]) -> None:
+        """What a page of figures shows; and what somebody else began, who is gone."""
+        begun = {each.broadcast.id for each in under_way if each.position and not each.all_written}
+        for number in sorted(begun) if not self._looked else ():
+            log.info("broadcast.taken_over", broadcast=number)
+            self.figures.broadcast_event("taken_over")
+        self._looked = True
+        self.under_way = Counter(each.broadcast.state.value for each in under_way)
+        messages = Counter[str]()
+        for each in under_way:
+            messages.update(each.messages)
+        self.messages = messages
 
     async def _attend(self, under_way: UnderWay) -> None:
         broadcast = under_way.broadcast
@@ -111,12 +142,14 @@ class Broadcasting:
         except StoreError:
             raise
         except SourceError as away:
-            self._note_trouble(broadcast, str(away))
+            if self._is_news(broadcast):
+                log.warning("broadcast.waits", broadcast=broadcast.id, error=str(away))
         except Exception:
             # One broadcast's fault must not keep the others from leaving.
-            log.exception("broadcast.failed", broadcast=broadcast.id)
+            if self._is_news(broadcast):
+                log.exception("broadcast.failed", broadcast=broadcast.id)
         else:
-            self._troubled.discard(broadcast.id)
+            self._note_going_on(broadcast)
 
     def _does(self) -> Mapping[BroadcastState, Callable[[UnderWay], Awaitable[None]]]:
         return {
@@ -127,10 +160,19 @@ class Broadcasting:
             BroadcastState.DONE: self._rest,
         }
 
-    def _note_trouble(self, broadcast: Broadcast, error: str) -> None:
-        if broadcast.id not in self._troubled:
-            log.warning("broadcast.waits", broadcast=broadcast.id, error=error)
+    def _is_news(self, broadcast: Broadcast) -> bool:
+        """It is tried again twice a second, and told once."""
+        news = broadcast.id not in self._troubled
         self._troubled.add(broadcast.id)
+        if news:
+            self.figures.broadcast_event("stuck")
+        return news
+
+    def _note_going_on(self, broadcast: Broadcast) -> None:
+        if broadcast.id in self._troubled:
+            self._troubled.discard(broadcast.id)
+            log.info("broadcast.goes_on", broadcast=broadcast.id)
+            self.figures.broadcast_event("healed")
 
     # ---- by its state
 
@@ -140,7 +182,7 @@ class Broadcasting:
         if broadcast.approved_until is not None and now >= broadcast.approved_until:
             await self._move(broadcast, BroadcastAction.LAPSE, why="not_used")
         elif (broadcast.starts_at is None or broadcast.starts_at <= now) and not self._quiet(now):
-            seal = seal_now(broadcast, await self.mail.people(broadcast, under_way.upload))
+            seal = seal_now(broadcast, await self.mail.people(broadcast))
             started = decide(broadcast, BroadcastAction.START, None, seal=seal, scope=frozenset())
             if isinstance(started, Refusal):
                 await self._move(broadcast, BroadcastAction.LAPSE, why=started.value)
@@ -188,6 +230,7 @@ class Broadcasting:
     async def _move(self, broadcast: Broadcast, action: BroadcastAction, *, seal: str = "", why: str = "") -> None:
         if await self.mail.move(broadcast, action, self.new_id(), seal=seal, why=why):
             log.info("broadcast.moved", broadcast=broadcast.id, action=action.value, why=why)
+            self.figures.broadcast_event(action.value)
 
     def _quiet(self, now: datetime) -> bool:
         return self.rules.schedule.quiet(now.astimezone(LOCAL_ZONE).time())
@@ -217,6 +260,8 @@ class Broadcasting:
         if not await self.mail.write(portion):
             return None
         leaving = sum(not message.dropped for message in messages)
+        for what, many in {"written": leaving, "dropped": len(messages) - leaving, **left_out}.items():
+            self.figures.broadcast_people(what, many)
         canary = under_way.canary_left
         return replace(
             under_way,
@@ -267,10 +312,16 @@ class Broadcasting:
                 left_out["not_failed"] += 1
             elif room <= 0 and not person.silent:
                 left_out["beyond_approved"] += 1
+            elif not self._short_enough(message := self._message(broadcast, candidate, address, person, reached)):
+                left_out["too_long"] += 1
             else:
                 written.add(address)
                 room -= not person.silent
-                yield self._message(broadcast, candidate, address, person, reached)
+                yield message
+
+    def _short_enough(self, message: MassMessage) -> bool:
+        """Where it is paid for by its length."""
+        return message.channel != "sms" or self.fits(message.text)
 
     def _reached(self, candidate: Candidate) -> Reached | None:
         if candidate.account and candidate.sender is not None:

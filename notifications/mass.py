@@ -7,6 +7,7 @@ watcher's doing: it looks ahead (notifications.backlog) before it writes.
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,6 +27,10 @@ class HoldRules:
     def most(self, tracked: int) -> int:
         """How many changes are still no mass change."""
         return max(self.least, int(self.share * tracked))
+
+
+# The share is the whole: it never looks ahead either.
+NEVER_HELD = HoldRules(share=1.0, least=sys.maxsize, window=timedelta(minutes=1))
 
 
 class MassGuard:

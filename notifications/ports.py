@@ -521,7 +521,7 @@ class Letters(Protocol):
 class UnderWay:
     """A broadcast the clock has to do with, and how far it is. `position`: how far its audience is written, opaque; `written`:
     messages that were to leave. `canary_left`: may be written before it pauses by itself; None: it does not any more.
-    `upload`: the list a FILE audience is.
+    `messages`: by their state in the outbox, as they were counted last.
     """
 
     broadcast: Broadcast
@@ -530,7 +530,7 @@ class UnderWay:
     left_out: Mapping[str, int] = field(default_factory=dict)
     all_written: bool = False
     canary_left: int | None = None
-    upload: int | None = None
+    messages: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -633,7 +633,7 @@ class MassMail(Protocol):
         """Those approved, running or paused, and those over whose messages are not all at their end or counted."""
         ...
 
-    async def people(self, broadcast: Broadcast, upload: int | None) -> int:
+    async def people(self, broadcast: Broadcast) -> int:
         """How many it would reach now, as it was counted when it was submitted."""
         ...
 

@@ -99,10 +99,10 @@ class MadeConsole:
 
 
 @asynccontextmanager
-async def made_console(folder: Path) -> AsyncIterator[MadeConsole]:
-    """With an SMSC account that nobody answers."""
+async def made_console(folder: Path, more: str = "") -> AsyncIterator[MadeConsole]:
+    """With an SMSC account that nobody answers; `more` are further tables of its settings."""
     gateway = make_gateway(folder, Account(port=9))
-    gateway.config.write_text(gateway.config.read_text() + SETTINGS, encoding="utf-8")
+    gateway.config.write_text(gateway.config.read_text() + SETTINGS + more, encoding="utf-8")
     async with AsyncExitStack() as stack:
         hasher = Hasher()
         stack.push_async_callback(hasher.close)

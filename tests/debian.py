@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Callable
 from typing import TypeVar
 
+from tests.one_at_a_time import one_at_a_time
+
 T = TypeVar("T")
 
 INSTALL = ("install", "--yes", "--no-install-recommends")
@@ -19,12 +21,20 @@ def provide(package: str, find: Callable[[], T | None], purpose: str) -> T:
         FileNotFoundError: it is not there; the message says what to install and what for.
     """
     found = find()
-    for step in ((*INSTALL, package), ("update",), (*INSTALL, package)):
-        if found is None and os.geteuid() == 0:
-            _apt_get(*step)
-            found = find()
+    if found is None and os.geteuid() == 0:
+        with one_at_a_time("apt-get"):
+            found = _installed(package, find)
     if found is None:
         raise FileNotFoundError(f"{purpose}: apt-get install {package}")
+    return found
+
+
+def _installed(package: str, find: Callable[[], T | None]) -> T | None:
+    found = find()  # another process may have been quicker
+    for step in ((*INSTALL, package), ("update",), (*INSTALL, package)):
+        if found is None:
+            _apt_get(*step)
+            found = find()
     return found
 
 

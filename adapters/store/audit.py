@@ -16,6 +16,7 @@ from console.accounts.ports import AuditEntry, AuditSearch
 
 COLUMNS = ("id", "at", "officer_id", "login", "agency", "action", "about", "detail", "address")
 _NAMES = ", ".join(COLUMNS)
+_LAST = 2**63 - 1  # no id is larger
 NOTE = f"INSERT INTO audit ({_NAMES}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
 
 
@@ -30,37 +31,39 @@ def find(search: AuditSearch, limit: int) -> Steps[Sequence[AuditEntry]]:
     """The newest of each agency, of which the newest are taken: each part is a walk back along an index."""
     if search.agencies is not None and not search.agencies:
         return []
-    conditions, values = _conditions(search)
-    parts = [None] if search.agencies is None else sorted(search.agencies)
-    selects = []
-    for number, agency in enumerate(parts):
+    selects, values = [], _values(search)
+    for number, agency in enumerate([None] if search.agencies is None else sorted(search.agencies)):
         name = f"agency_{number}_"
-        of_agency = () if agency is None else (f"agency = :{name}",)
         values |= {} if agency is None else {name: agency}
-        selects.append(_select((*of_agency, *conditions), f"part_{number}"))
+        selects.append(_select(search, None if agency is None else name, f"part_{number}"))
     rows = yield f"{' UNION ALL '.join(selects)} ORDER BY id DESC LIMIT :limit", values | {"limit": limit}
     return [_read(row) for row in rows]
 
 
-def _select(conditions: Sequence[str], name: str) -> str:
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT * FROM (SELECT {_NAMES} FROM audit{where} ORDER BY id DESC LIMIT :limit) AS {name}"
+def _select(search: AuditSearch, agency: str | None, name: str) -> str:
+    """A walk back along the index of what tells most. That column stands in the order and in no equation: else the key
+    would give the same order, and of an agency that did nothing it would be walked to its end.
+    """
+    asked = {column: column for column in ("about", "login") if getattr(search, column)}
+    asked |= {} if agency is None else {"agency": agency}
+    asked |= {"action": "action"} if search.action else {}
+    span = "id >= :since AND id < :before"
+    order, conditions = "id DESC", [f"{column} = :{value}" for column, value in asked.items()]
+    if asked:
+        column, value = next(iter(asked.items()))
+        span = f"({column}, id) >= (:{value}, :since) AND ({column}, id) < (:{value}, :before)"
+        order = f"{column} DESC, id DESC"
+        conditions = conditions[1:]
+    where = " AND ".join([span, *conditions])
+    return f"SELECT * FROM (SELECT {_NAMES} FROM audit WHERE {where} ORDER BY {order} LIMIT :limit) AS {name}"
 
 
-def _conditions(search: AuditSearch) -> tuple[Sequence[str], dict[str, int | str | None]]:
+def _values(search: AuditSearch) -> dict[str, int | str | None]:
     """Ids rise with time, so that a span of time is a span of ids."""
-    given: dict[str, tuple[str, int | str]] = {
-        name: (f"{name} = :{name}", value)
-        for name, value in (("login", search.login), ("action", search.action), ("about", search.about))
-        if value
-    }
-    if search.since is not None:
-        given["since"] = ("id >= :since", first_id(search.since))
-    if search.until is not None:
-        given["until"] = ("id < :until", first_id(search.until))
-    if search.before is not None:
-        given["before"] = ("id < :before", search.before)
-    return [condition for condition, _ in given.values()], {name: value for name, (_, value) in given.items()}
+    until = _LAST if search.until is None else first_id(search.until)
+    given = {name: value for name in ("login", "action", "about") if (value := getattr(search, name))}
+    since = 0 if search.since is None else first_id(search.since)
+    return {**given, "since": since, "before": until if search.before is None else min(until, search.before)}
 
 
 def _cells(entry: AuditEntry) -> Values:

@@ -67,22 +67,50 @@ def lanes(audience: Audience) -> Sequence[Lane]:
 
 
 def stretch(
-    dialect: Dialect, audience: Audience, upload: int | None, position: str, limit: int, now: datetime
+    dialect: Dialect,
+    audience: Audience,
+    broadcast: int,
+    position: str,
+    limit: int,
+    now: datetime,
+    walked: int = WALKED_AT_ONCE,
 ) -> Steps[Stretch]:
-    """What follows `position` ("": the beginning), at most `limit` candidates."""
+    """What follows `position` ("": the beginning), at most `limit` candidates. `broadcast`: whose list it is, of a list;
+    `walked`: how many dossiers are looked at before the rest is left for another time.
+    """
     if audience.kind is AudienceKind.FILE:
-        return (yield from _listed(dialect, upload, position, limit))
-    return (yield from _walked(dialect, audience, position, limit, now))
+        return (yield from _listed(dialect, broadcast, position, limit))
+    return (yield from _walked(dialect, audience, position, limit, now, walked))
 
 
-def _listed(dialect: Dialect, upload: int | None, position: str, limit: int) -> Steps[Stretch]:
-    if upload is None:
+# The list a broadcast took, or, where it sends again, the one taken by the first of those it repeats: whose rows these
+# are is asked of the rows.
+OWN_LIST = """WITH RECURSIVE line (id, resend_of) AS (
+    SELECT b.id, b.resend_of FROM broadcast AS b WHERE b.id = :id
+    UNION ALL SELECT b.id, b.resend_of FROM line AS l JOIN broadcast AS b ON b.id = l.resend_of)
+SELECT o.upload, o.owner FROM (SELECT b.upload, (SELECT r.broadcast_id FROM broadcast_row AS r
+    WHERE r.upload = b.upload ORDER BY r.position LIMIT 1) AS owner FROM broadcast AS b WHERE b.id = :id) AS o
+WHERE o.owner IN (SELECT l.id FROM line AS l)"""
+
+
+def _listed(dialect: Dialect, broadcast: int, position: str, limit: int) -> Steps[Stretch]:
+    own = yield OWN_LIST, {"id": broadcast}
+    if not own:
         return Stretch(candidates=(), position=position, looked_at=0, end=True)
+    upload, owner = own[0]
     rows = """(SELECT r.position, r.recipient, r.language, r.cells FROM broadcast_row AS r
-    WHERE r.upload = :upload AND r.position > :after ORDER BY r.position LIMIT :limit) AS w"""
+    WHERE r.upload = :upload AND r.broadcast_id = :owner AND r.position > :after ORDER BY r.position LIMIT :limit) AS w"""
     asked = dialect.grouped(("w.position", "w.recipient", "w.language", "w.cells"), rows)
     most = min(limit, WALKED)
-    [(payload,)] = yield asked, {"upload": upload, "after": int(position or 0), "limit": most}
+    [(payload,)] = yield (
+        asked,
+        {
+            "upload": upload,
+            "owner": owner,
+            "after": int(position or 0),
+            "limit": most,
+        },
+    )
     found = sorted(decode(payload, list[tuple[int, str, str | None, str]]))
     candidates = [
         Candidate(
@@ -98,14 +126,16 @@ def _listed(dialect: Dialect, upload: int | None, position: str, limit: int) -> 
     return Stretch(candidates=candidates, position=after, looked_at=len(found), end=len(found) < most)
 
 
-def _walked(dialect: Dialect, audience: Audience, position: str, limit: int, now: datetime) -> Steps[Stretch]:
+def _walked(
+    dialect: Dialect, audience: Audience, position: str, limit: int, now: datetime, walked: int
+) -> Steps[Stretch]:
     every = lanes(audience)
     at = _read_position(position) if position else None
     if at is None:
         at = yield from _next_lane(dialect, every)
     candidates: list[Candidate] = []
     looked_at = 0
-    while at is not None and len(candidates) < limit and looked_at < WALKED_AT_ONCE:
+    while at is not None and len(candidates) < limit and looked_at < walked:
         page, found, at_end = yield from _page(dialect, audience, at, now)
         fresh = [each for each in found if at.recipient < _recipient(each) or not _same_dossier(each, at)]
         kept = fresh[: limit - len(candidates)]
@@ -141,13 +171,16 @@ def _page(
     """One stretch of a lane: how many dossiers it has, who of them is meant, and its end."""
     conditions, values = _narrowed(audience, local_day(now))
     beyond = ">=" if at.recipient else ">"
-    status = "IS NULL" if at.status is None else "= :status"
+    # Another index would give the order of sources and codes, too, and walk over all other lanes: so the status stands in
+    # the order, and no equation makes it go without saying; of the few without one the source is no column of an index.
+    lane = "d.status IS NULL AND (d.source || '', d.dossier_code)", "(:source, :code)"
+    if at.status is not None:
+        lane = "d.status <= :status AND (d.status, d.source, d.dossier_code)", "(:status, :source, :code)"
     page = f"""WITH page AS MATERIALIZED (SELECT p.*, row_number() OVER (ORDER BY p.source, p.dossier_code) AS n FROM (
     SELECT d.source, d.dossier_code, d.agency, d.procedure, d.status, d.due_on, d.received_at
     FROM dossier_seen AS d{dialect.by("ix_dossier_seen_audience")}
-    WHERE d.agency = :agency AND d.status {status} AND NOT d.gone
-      AND (d.source, d.dossier_code) {beyond} (:source, :code)
-    ORDER BY d.source, d.dossier_code LIMIT {WALKED}) AS p)"""
+    WHERE d.agency = :agency AND NOT d.gone AND {lane[0]} {beyond} {lane[1]}
+    ORDER BY d.status, d.source, d.dossier_code LIMIT {WALKED}) AS p)"""
     source, cells = "page AS p", [*_DOSSIER_CELLS, *("''" for _ in _FOLLOWER_CELLS)]
     if audience.kind is AudienceKind.FOLLOWERS:
         source += f" CROSS JOIN subscription AS s{dialect.by('ix_subscription_code')}"
@@ -255,8 +288,8 @@ def recipients(
         "p.language",
         "CASE WHEN p.accents IS NULL THEN NULL WHEN p.accents THEN 1 ELSE 0 END",
         f"CASE WHEN p.stopped_at IS NULL THEN '' ELSE {stopped} END",
-        f"CASE WHEN EXISTS ({has_one} = :broadcast) THEN 1 ELSE 0 END",
-        f"CASE WHEN EXISTS ({has_one} = :failed_of AND {FAILED}) THEN 1 ELSE 0 END",
+        f"CASE WHEN EXISTS ({has_one} = :broadcast) THEN 1 ELSE 0 END" if broadcast else "0",
+        f"CASE WHEN EXISTS ({has_one} = :failed_of AND {FAILED}) THEN 1 ELSE 0 END" if failed_of else "0",
         booked,
     )
     asked = dialect.grouped(cells, f"{people} AS g LEFT JOIN person AS p ON p.address = g.recipient")

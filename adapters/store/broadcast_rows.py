@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -146,7 +147,7 @@ def read_under_way(row: Sequence[Any]) -> UnderWay:
         left_out=read_counts(cells["left_out"]),
         all_written=bool(cells["all_written"]),
         canary_left=cells["canary_left"],
-        upload=cells["upload"],
+        messages=_by_state(read_results(cells["results"])),
     )
 
 
@@ -184,6 +185,13 @@ def _tally(cells: Mapping[str, Any]) -> Tally:
         finished_at=read_moment(cells["finished_at"]),
         counted_at=read_moment(cells["counted_at"]),
     )
+
+
+def _by_state(results: Results) -> Mapping[str, int]:
+    counted = Counter[str]()
+    for (state, _, _), messages in results.items():
+        counted[state] += messages
+    return counted
 
 
 def read_counts(payload: str) -> Mapping[str, int]:

@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from adapters.store.audit import noting
-from adapters.store.broadcast_audience import FAILED, recipients, stretch
+from adapters.store.broadcast_counting import StoreAudiences
+from adapters.store.broadcast_results import results
 from adapters.store.broadcast_rows import (
     BROADCAST_COLUMNS,
     CHANGED_COLUMNS,
@@ -21,11 +21,9 @@ from adapters.store.broadcast_rows import (
     read_standing,
 )
 from adapters.store.housekeeping import first_id
-from adapters.store.letters import masked
 from adapters.store.notices_dialect import Dialect
-from adapters.store.notices_rows import read_moment
 from adapters.store.pins import SEND, Runner
-from adapters.store.rows import OUTBOX_COLUMNS, decode, from_ms, to_ms, waiting_row
+from adapters.store.rows import OUTBOX_COLUMNS, to_ms, waiting_row
 from adapters.store.steps import Steps, Values
 from console.accounts.ports import AuditEntry
 from console.broadcasts.ports import (
@@ -41,6 +39,7 @@ from console.broadcasts.ports import (
     Standing,
     Upload,
 )
+from domain.broadcast_fitness import Fitness
 from domain.broadcasts import (
     OVER,
     Audience,
@@ -54,17 +53,13 @@ from domain.broadcasts import (
     seal_now,
     seal_of,
 )
-from domain.message import Address, OutboundMessage
+from domain.message import OutboundMessage
 from domain.officers import Officer, Right
-from notifications.ports import Candidate, Recipient
 
-COUNTED_AT_ONCE = 500  # candidates
 ROWS_AT_ONCE = 200  # of a list, in one transaction: a commit waits no longer than that for its turn
-RESULTS_LOOKED_AT = 20  # stretches of the outbox, in one statement
 ANY_VERSION = frozenset({BroadcastAction.PAUSE, BroadcastAction.RESUME, BroadcastAction.STOP})
 COUNTED = frozenset({BroadcastAction.SUBMIT, BroadcastAction.APPROVE})
 BUSY = frozenset({BroadcastState.APPROVED, BroadcastState.RUNNING, BroadcastState.PAUSED})
-NUMBERS_CHANNEL = "sms"
 
 _COLUMNS = ", ".join(f"b.{name}" for name in (*BROADCAST_COLUMNS, *PROGRESS_COLUMNS))
 _NAMES = ", ".join(
@@ -83,8 +78,10 @@ CHANGE = f"""UPDATE broadcast SET {", ".join(f"{name} = :{name}" for name in CHA
     started_at = CASE WHEN :started THEN :now ELSE started_at END,
     finished_at = CASE WHEN :over THEN :now ELSE finished_at END WHERE id = :id"""
 TAKE = "UPDATE broadcast SET upload = :upload, row_count = :row_count, row_columns = :row_columns WHERE id = :id"
-TESTS = "SELECT count(*) FROM audit WHERE login = :login AND action = :action AND id >= :since"
-FAILED_OF = f"SELECT count(*) FROM outbox AS o WHERE o.broadcast_id = :id AND {FAILED}"
+TESTS = "SELECT about, detail FROM audit WHERE login = :login AND action = :action AND id >= :since"
+# Two tests of one moment, of whatever broadcasts, are counted one after the other.
+LOCK_TESTS = """INSERT INTO counter (name, value) VALUES ('broadcast_test', 0)
+ON CONFLICT (name) DO UPDATE SET value = counter.value RETURNING 1"""
 
 
 def change(before: Broadcast, after: Broadcast, action: BroadcastAction, now: int) -> Steps[None]:
@@ -116,16 +113,27 @@ def found(identifier: int) -> Steps[Standing | None]:
 
 
 class StoreBroadcasts:
-    """Implements console.broadcasts.ports.Broadcasts. `run` writes, `look` only reads; `good_for`: how long an approval is."""
+    """Implements console.broadcasts.ports.Broadcasts. `run` writes, `look` only reads; `good_for`: how long an approval is;
+    `fitness`: what may leave at all.
+    """
 
     def __init__(
-        self, run: Runner, look: Runner, dialect: Dialect, clock: Callable[[], datetime], *, good_for: timedelta
+        self,
+        run: Runner,
+        look: Runner,
+        dialect: Dialect,
+        clock: Callable[[], datetime],
+        *,
+        good_for: timedelta,
+        fitness: Fitness,
     ) -> None:
         self._run = run
         self._look = look
         self._dialect = dialect
         self._clock = clock
         self._good_for = good_for
+        self._fitness = fitness
+        self._audiences = StoreAudiences(look, dialect, clock)
 
     async def create(
         self, identifier: int, draft: Draft, officer: Officer, scope: frozenset[str], noted: AuditEntry
@@ -151,10 +159,10 @@ class StoreBroadcasts:
     ) -> Acted:
         def drafted(standing: Standing) -> Broadcast | Refusal:
             before = standing.broadcast
-            kept = before.audience.file if draft.audience.kind is before.audience.kind else ""
-            # A resend is for those it was made for, whatever a form says.
+            # A list is kept while the draft goes to others: it is the broadcast's until another is taken. A resend is for
+            # those it was made for, whatever a form says.
             resent = before.audience.failed_of > 0
-            audience = before.audience if resent else replace(draft.audience, file=kept, failed_of=0)
+            audience = before.audience if resent else replace(draft.audience, file=before.audience.file, failed_of=0)
             after = replace(
                 before,
                 title=draft.title,
@@ -179,14 +187,16 @@ class StoreBroadcasts:
         standing = await self.find(identifier, scope)
         if standing is None:
             return None
-        counted = 0
+        counted = AudienceCount(dossiers=0, people={})
         if action in COUNTED:
             # Who may not do it at all is told so before anybody is counted.
             before = replace(standing.broadcast, people=max(1, standing.broadcast.people))
             refused = decide(before, action, officer, seal=before.seal, scope=scope)
             if isinstance(refused, Refusal):
                 return refused
-            counted = await self.people(standing.broadcast)
+            if before.version != version:  # what is counted is what was looked at, and no earlier or later one
+                return Refusal.CHANGED
+            counted = await self._audiences.count(before.audience, identifier=identifier)
         return await self._run(self._act(identifier, version, action, officer, scope, noted, counted))
 
     async def resend(
@@ -211,53 +221,30 @@ class StoreBroadcasts:
     # ---- whom it goes to
 
     async def count(
-        self, audience: Audience, *, identifier: int = 0, limit: int | None = None, day: DayCount | None = None
+        self,
+        audience: Audience,
+        scope: frozenset[str],
+        *,
+        identifier: int = 0,
+        limit: int | None = None,
+        day: DayCount | None = None,
     ) -> AudienceCount:
-        counting = Counting()
-        if audience.failed_of and audience.kind is AudienceKind.NUMBERS:
-            failed = (await self._look(_rows(FAILED_OF, {"id": audience.failed_of})))[0][0]
-            return AudienceCount(dossiers=failed, people={NUMBERS_CHANNEL: failed})
-        upload, position, end = await self._upload(audience, identifier), "", False
-        while not end and (limit is None or counting.dossiers < limit):
-            part = await self._look(stretch(self._dialect, audience, upload, position, COUNTED_AT_ONCE, self._clock()))
-            known = await self._look(
-                recipients(
-                    self._dialect,
-                    counting.fresh(part.candidates),
-                    failed_of=audience.failed_of,
-                    booked_since=None if day is None else day.began,
-                )
-            )
-            counting.add(part.candidates, known, part.looked_at, failed_only=bool(audience.failed_of), day=day)
-            position, end = part.position, part.end
-        return counting.result(more=not end)
+        within = await self._audiences.within(audience, identifier, scope)
+        if within is None:
+            return AudienceCount(dossiers=0, people={})
+        return await self._audiences.count(within, identifier=identifier, limit=limit, day=day)
 
-    async def people(self, broadcast: Broadcast) -> int:
-        """How many it would reach now."""
-        return (await self.count(broadcast.audience, identifier=broadcast.id)).total
+    async def preview(
+        self, audience: Audience, scope: frozenset[str], *, identifier: int = 0, limit: int
+    ) -> Sequence[PreviewRow]:
+        within = await self._audiences.within(audience, identifier, scope)
+        return [] if within is None else await self._audiences.preview(within, identifier=identifier, limit=limit)
 
-    async def preview(self, audience: Audience, *, identifier: int = 0, limit: int) -> Sequence[PreviewRow]:
-        upload, position, end = await self._upload(audience, identifier), "", False
-        rows: list[PreviewRow] = []
-        seen: set[Address] = set()
-        while not end and len(rows) < limit:
-            part = await self._look(stretch(self._dialect, audience, upload, position, limit, self._clock()))
-            fresh = [each for each in part.candidates if each.address is None or each.address not in seen]
-            addresses = list(dict.fromkeys(each.address for each in fresh if each.address is not None))
-            known = await self._look(recipients(self._dialect, addresses, failed_of=audience.failed_of))
-            for each in fresh:
-                person = known.get(each.address, Recipient()) if each.address else Recipient(failed=True)
-                if each.address in seen or person.silent or (audience.failed_of and not person.failed):
-                    continue
-                seen |= {each.address} if each.address else set()
-                rows.append(_preview(each, person))
-            position, end = part.position, part.end
-        return rows[:limit]
-
-    async def add_rows(self, identifier: int, upload: int, rows: Sequence[FileRow]) -> int:
+    async def add_rows(self, identifier: int, upload: int, rows: Sequence[FileRow], scope: frozenset[str]) -> int:
         kept = 0
         for start in range(0, len(rows), ROWS_AT_ONCE):
-            kept += await self._run(_add_rows(self._dialect, identifier, upload, rows[start : start + ROWS_AT_ONCE]))
+            some = rows[start : start + ROWS_AT_ONCE]
+            kept += await self._run(_add_rows(self._dialect, identifier, upload, some, scope))
         return kept
 
     async def take_rows(
@@ -279,11 +266,19 @@ class StoreBroadcasts:
     # ---- what became of it
 
     async def results(
-        self, identifier: int, scope: frozenset[str], *, after: int = 0, limit: int
+        self,
+        identifier: int,
+        officer: Officer,
+        scope: frozenset[str],
+        *,
+        after: int = 0,
+        limit: int,
+        unmasked: bool = False,
     ) -> Sequence[ResultRow] | None:
-        if await self.find(identifier, scope) is None:
+        needed = (Right.BROADCASTS_RESULTS, Right.MESSAGES_FIND) if unmasked else (Right.BROADCASTS_RESULTS,)
+        if not all(map(officer.may, needed)) or await self.find(identifier, scope) is None:
             return None
-        return await self._look(_results(self._dialect, identifier, after, limit))
+        return await self._look(results(self._dialect, identifier, after, limit, unmasked=unmasked))
 
     # ---- one transaction each
 
@@ -309,8 +304,8 @@ class StoreBroadcasts:
         if isinstance(after, Refusal):
             return after
         now = self._clock()
-        if upload is not None:
-            yield from _take(identifier, upload)
+        if upload is not None and not (yield from _taken(identifier, upload)):
+            return Refusal.NO_LIST
         after = moved(after, BroadcastAction.EDIT, state, officer, now=now)
         yield from change(before, after, BroadcastAction.EDIT, to_ms(now))
         yield from noting(noted)
@@ -324,7 +319,7 @@ class StoreBroadcasts:
         officer: Officer,
         scope: frozenset[str],
         noted: AuditEntry,
-        counted: int,
+        counted: AudienceCount,
     ) -> Steps[Acted]:
         standing = yield from locked(self._dialect, identifier)
         if standing is None or standing.broadcast.agency not in scope:
@@ -332,8 +327,9 @@ class StoreBroadcasts:
         before = standing.broadcast
         if before.version != version and action not in ANY_VERSION:
             return Refusal.CHANGED
-        sealed, seal = _sealed(before, action, counted)
-        state = decide(sealed, action, officer, seal=seal, scope=scope)
+        sealed, seal = _sealed(before, action, counted.total)
+        unfit = self._unfit(standing, counted) if action in COUNTED else None
+        state = decide(sealed, action, officer, seal=seal, scope=scope, unfit=unfit)
         if isinstance(state, Refusal):
             return state
         now = self._clock()
@@ -381,9 +377,12 @@ class StoreBroadcasts:
             return None
         if not officer.may(Right.BROADCASTS_WRITE) or noted.action != TESTED:
             return Refusal.NOT_ALLOWED
+        yield LOCK_TESTS, {}
         day_ago = first_id(self._clock() - timedelta(days=1))
-        [(sent,)] = yield TESTS, {"login": noted.login, "action": TESTED, "since": day_ago}
-        if sent >= TESTS_A_DAY or standing.broadcast.state in OVER:
+        sent = yield TESTS, {"login": noted.login, "action": TESTED, "since": day_ago}
+        if any(_same_form(about, detail, noted) for about, detail in sent):
+            return standing
+        if len(sent) >= TESTS_A_DAY or standing.broadcast.state in OVER:
             return Refusal.NOT_NOW
         yield SEND, dict(zip(OUTBOX_COLUMNS, waiting_row(message), strict=True))
         yield from noting(noted)
@@ -391,15 +390,18 @@ class StoreBroadcasts:
 
     # ---- how it is done
 
+    def _unfit(self, standing: Standing, counted: AudienceCount) -> Refusal | None:
+        """Why it may not leave, by what stands in its row and what was just counted. A list is whole where all of the rows
+        that were taken were walked over.
+        """
+        audience = standing.broadcast.audience
+        if audience.kind is AudienceKind.FILE and not 0 < standing.rows == counted.dossiers:
+            return Refusal.NO_LIST
+        return self._fitness.refusal(standing.broadcast, columns=standing.columns, listed=counted.longest)
+
     def _may_write(self, broadcast: Broadcast, officer: Officer, scope: frozenset[str]) -> bool:
         allowed = officer.may(Right.BROADCASTS_WRITE) and broadcast.agency in scope
         return allowed and scope.issuperset(broadcast.audience.agencies)
-
-    async def _upload(self, audience: Audience, identifier: int) -> int | None:
-        if audience.kind is not AudienceKind.FILE:
-            return None
-        rows = await self._look(_rows("SELECT upload FROM broadcast WHERE id = :id", {"id": identifier}))
-        return rows[0][0] if rows else None
 
 
 def _sealed(before: Broadcast, action: BroadcastAction, counted: int) -> tuple[Broadcast, str]:
@@ -408,6 +410,12 @@ def _sealed(before: Broadcast, action: BroadcastAction, counted: int) -> tuple[B
         seal = seal_of(before.texts, before.audience, counted, before.starts_at)
         return replace(before, people=counted, seal=seal), seal
     return before, seal_now(before, counted) if action is BroadcastAction.APPROVE else ""
+
+
+def _same_form(about: str, detail: str, noted: AuditEntry) -> bool:
+    """It was sent twice."""
+    form = noted.detail.get("form")
+    return form is not None and about == noted.about and json.loads(detail).get("form") == form
 
 
 def _create(made: Broadcast, noted: AuditEntry) -> Steps[Acted]:
@@ -429,28 +437,43 @@ def _no_resend(standing: Standing, officer: Officer) -> Refusal | None:
     return None if standing.tally.failed else Refusal.EMPTY
 
 
-def _take(identifier: int, upload: Upload) -> Steps[None]:
+def _taken(identifier: int, upload: Upload) -> Steps[bool]:
+    """False: it is another broadcast's, or not all of it is there."""
     [(rows,)] = yield (
         "SELECT count(*) FROM broadcast_row WHERE upload = :upload AND broadcast_id = :id",
         {"upload": upload.id, "id": identifier},
     )
-    yield (
-        TAKE,
-        {"id": identifier, "upload": upload.id, "row_count": rows, "row_columns": as_json(list(upload.columns))},
-    )
+    if not 0 < rows == upload.rows:
+        return False
+    columns = as_json(list(upload.columns))
+    yield TAKE, {"id": identifier, "upload": upload.id, "row_count": rows, "row_columns": columns}
+    return True
 
 
-def _add_rows(dialect: Dialect, identifier: int, upload: int, rows: Sequence[FileRow]) -> Steps[int]:
-    """Not to a list that was taken already, nor to another broadcast's: what was approved stays what it is."""
+def _add_rows(
+    dialect: Dialect, identifier: int, upload: int, rows: Sequence[FileRow], scope: frozenset[str]
+) -> Steps[int]:
+    """Only to a draft within reach; not to a list that was taken already, nor to another broadcast's: what was approved
+    stays what it is.
+    """
     columns = (("position", "integer"), ("recipient", "text"), ("language", "text"), ("cells", "text"))
     given = dialect.given("rows", columns)
     statement = f"""INSERT INTO broadcast_row (upload, position, broadcast_id, recipient, language, cells)
 SELECT CAST(:upload AS bigint), n.position, CAST(:id AS bigint), n.recipient, n.language, n.cells FROM {given} AS n
-WHERE NOT EXISTS (SELECT 1 FROM broadcast AS b WHERE b.id = :id AND b.upload = :upload)
+WHERE EXISTS (SELECT 1 FROM broadcast AS b WHERE b.id = :id AND b.state = '{BroadcastState.DRAFT.value}'
+    AND coalesce(b.upload, 0) <> :upload AND b.agency {dialect.among("scope")})
   AND coalesce((SELECT r.broadcast_id FROM broadcast_row AS r WHERE r.upload = :upload LIMIT 1), :id) = :id
 ON CONFLICT DO NOTHING RETURNING 1"""
     cells = [(row.position, row.recipient.urn, row.language, as_json(dict(row.values))) for row in rows]
-    kept = yield statement, {"upload": upload, "id": identifier, "rows": as_json(cells)}
+    kept = yield (
+        statement,
+        {
+            "upload": upload,
+            "id": identifier,
+            "rows": as_json(cells),
+            "scope": as_json(sorted(scope)),
+        },
+    )
     return len(kept)
 
 
@@ -476,123 +499,3 @@ def _listed(
     values |= {"before": before} if before is not None else {}
     rows = yield f"{SELECT} WHERE b.id IN ({ids}) ORDER BY b.id DESC", values
     return [read_standing(row) for row in rows]
-
-
-def _rows(statement: str, values: Values) -> Steps[Sequence[Any]]:
-    return (yield statement, values)
-
-
-# ---- results
-
-
-def _results(dialect: Dialect, identifier: int, after: int, limit: int) -> Steps[Sequence[ResultRow]]:
-    """Stretch by stretch, as they were written: other messages lie between them."""
-    chunks = yield (
-        """SELECT first_id, last_id FROM broadcast_chunk WHERE broadcast_id = :id AND last_id > :after
-ORDER BY first_id LIMIT :chunks""",
-        {"id": identifier, "after": after, "chunks": RESULTS_LOOKED_AT},
-    )
-    names = ("id", "recipient", "channel", "dossier_code", "language", "state", "delivery_status", "reason")
-    moments = ("created_at", "settled_at", "delivered_at", "attempts")
-    cells = [f"w.{name}" for name in (*names, *moments)]
-    # The plus keeps an engine from walking all of the broadcast.
-    page = """(SELECT * FROM outbox AS o WHERE o.id > :after AND o.id >= :first AND o.id <= :last
-    AND +o.broadcast_id = :id ORDER BY o.id LIMIT :limit) AS w"""
-    found_rows: list[ResultRow] = []
-    for first, last in chunks:
-        if len(found_rows) >= limit:
-            break
-        values: Values = {
-            "id": identifier,
-            "after": after,
-            "first": first,
-            "last": last,
-            "limit": limit - len(found_rows),
-        }
-        [(payload,)] = yield dialect.grouped(cells, page), values
-        found_rows += [_result(row) for row in sorted(decode(payload, list[tuple[Any, ...]]))]
-    return found_rows
-
-
-def _result(row: Sequence[Any]) -> ResultRow:
-    identifier, recipient, channel, code, language, state, delivery, reason, created_at, settled_at, *rest = row
-    delivered_at, attempts = rest
-    return ResultRow(
-        id=identifier,
-        recipient=masked(recipient.partition(":")[2]),
-        channel=channel,
-        dossier_code=code or "",
-        language=language or "",
-        state=state,
-        delivery=delivery or "",
-        reason=reason or "",
-        created_at=from_ms(created_at),
-        settled_at=read_moment(settled_at),
-        delivered_at=read_moment(delivered_at),
-        attempts=attempts,
-    )
-
-
-def _preview(candidate: Candidate, person: Recipient) -> PreviewRow:
-    return PreviewRow(
-        recipient=masked(candidate.address.value) if candidate.address else "",
-        channel=candidate.channel or NUMBERS_CHANNEL,
-        language=candidate.language or person.language,
-        plain=person.accents is False,
-        facts=candidate.facts,
-        values=candidate.values,
-    )
-
-
-# ---- counting
-
-
-class Counting:
-    """People counted once each, however long the walk: of each only a number is kept in mind."""
-
-    def __init__(self) -> None:
-        self.dossiers = 0
-        self._people: Counter[str] = Counter()
-        self._taken_out: Counter[str] = Counter()
-        self._waits = 0
-        self._seen: set[int] = set()
-
-    def fresh(self, candidates: Sequence[Candidate]) -> Sequence[Address]:
-        """Those nobody counted yet."""
-        addresses = dict.fromkeys(each.address for each in candidates if each.address is not None)
-        return [address for address in addresses if hash(address) not in self._seen]
-
-    def add(
-        self,
-        candidates: Sequence[Candidate],
-        known: Mapping[Address, Recipient],
-        looked_at: int,
-        *,
-        failed_only: bool,
-        day: DayCount | None,
-    ) -> None:
-        self.dossiers += looked_at
-        for each in candidates:
-            if each.address is None:
-                self._people[NUMBERS_CHANNEL] += 1
-            elif each.address in known and hash(each.address) not in self._seen:
-                self._seen.add(hash(each.address))
-                self._person(each, known[each.address], failed_only=failed_only, day=day)
-
-    def _person(self, candidate: Candidate, person: Recipient, *, failed_only: bool, day: DayCount | None) -> None:
-        if failed_only and not person.failed:
-            return
-        if person.silent:
-            self._taken_out[person.silent] += 1
-            return
-        self._people[candidate.channel] += 1
-        self._waits += day is not None and len(person.booked) >= day.per_day
-
-    def result(self, *, more: bool) -> AudienceCount:
-        return AudienceCount(
-            dossiers=self.dossiers,
-            people=dict(self._people),
-            taken_out=dict(self._taken_out),
-            waits=self._waits,
-            more=more,
-        )

@@ -34,6 +34,10 @@ class Held:
         """Those of them that are supposed to be ours."""
         return {identifier: self._rows[identifier] for identifier in identifiers if identifier in self._rows}
 
+    def all_known(self) -> Sequence[int]:
+        """The ids of all that is supposed to be ours."""
+        return list(self._rows)
+
     def written(self, outbox: Sequence[Row], results: Sequence[Row]) -> None:
         """A commit wrote these rows and settled those."""
         for row in results:

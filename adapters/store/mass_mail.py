@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from adapters.store.audit import noting
 from adapters.store.broadcast_audience import recipients, stretch
+from adapters.store.broadcast_counting import StoreAudiences
 from adapters.store.broadcast_rows import (
     BROADCAST_COLUMNS,
     MASS_COLUMNS,
@@ -23,7 +24,7 @@ from adapters.store.broadcast_rows import (
     read_under_way,
     written_results,
 )
-from adapters.store.broadcasts import StoreBroadcasts, change, locked
+from adapters.store.broadcasts import change, locked
 from adapters.store.notices_dialect import Dialect
 from adapters.store.notices_recording import insert
 from adapters.store.pins import Runner
@@ -88,13 +89,13 @@ class StoreMassMail:
         self._look = look
         self._dialect = dialect
         self._clock = clock
-        self._audience = StoreBroadcasts(run, look, dialect, clock, good_for=timedelta())
+        self._audiences = StoreAudiences(look, dialect, clock)
 
     async def under_way(self) -> Sequence[UnderWay]:
         return await self._look(_under_way(self._dialect))
 
-    async def people(self, broadcast: Broadcast, upload: int | None) -> int:  # noqa: ARG002 - read with its row
-        return await self._audience.people(broadcast)
+    async def people(self, broadcast: Broadcast) -> int:
+        return (await self._audiences.count(broadcast.audience, identifier=broadcast.id)).total
 
     async def move(
         self, broadcast: Broadcast, action: BroadcastAction, note_id: int, *, seal: str = "", why: str = ""
@@ -102,8 +103,9 @@ class StoreMassMail:
         return await self._run(self._move(broadcast, action, note_id, seal, why))
 
     async def stretch(self, under_way: UnderWay, limit: int) -> Stretch:
-        audience, now = under_way.broadcast.audience, self._clock()
-        return await self._look(stretch(self._dialect, audience, under_way.upload, under_way.position, limit, now))
+        broadcast, now = under_way.broadcast, self._clock()
+        walk = stretch(self._dialect, broadcast.audience, broadcast.id, under_way.position, limit, now)
+        return await self._look(walk)
 
     async def recipients(
         self, broadcast: Broadcast, addresses: Sequence[Address], *, booked_since: datetime

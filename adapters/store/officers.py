@@ -29,6 +29,7 @@ ACCOUNT_COLUMNS = (
     "must_set_password",
     "totp_secret",
     "totp_step",
+    "totp_pending",
     "failures",
     "locked_until_at",
     "created_at",
@@ -61,14 +62,14 @@ _AS_SEEN = "id = :id AND agency = :seen_agency AND roles = :seen_roles AND (disa
 CHANGE = f"UPDATE officer SET name = :name, agency = :agency, roles = :roles WHERE {_AS_SEEN} RETURNING 1"
 CLOSE = f"UPDATE officer SET disabled_at = :disabled_at WHERE {_AS_SEEN} RETURNING 1"
 RESET = f"""UPDATE officer SET password_hash = :password_hash, must_set_password = true, totp_secret = NULL,
-    totp_step = NULL, failures = 0, locked_until_at = NULL WHERE {_AS_SEEN} RETURNING 1"""
+    totp_step = NULL, totp_pending = NULL, failures = 0, locked_until_at = NULL WHERE {_AS_SEEN} RETURNING 1"""
 END_SESSIONS = """UPDATE officer_session SET ended_at = :now, end_reason = :reason
 WHERE officer_id = :id AND ended_at IS NULL AND digest <> :keep"""
 OWN_PASSWORD = """UPDATE officer SET password_hash = :password_hash, must_set_password = false, failures = 0,
     locked_until_at = NULL WHERE id = :id"""  # noqa: S105 - a statement
-BEGIN_TOTP = "UPDATE officer SET totp_secret = :secret, totp_step = NULL WHERE id = :id"
-CONFIRM_TOTP = """UPDATE officer SET totp_step = :step WHERE id = :id AND totp_secret = :secret AND totp_step IS NULL
-RETURNING 1"""
+BEGIN_TOTP = "UPDATE officer SET totp_pending = :secret WHERE id = :id"
+CONFIRM_TOTP = """UPDATE officer SET totp_secret = totp_pending, totp_step = :step, totp_pending = NULL
+WHERE id = :id AND totp_pending = :secret RETURNING 1"""
 SET_LANGUAGE = "UPDATE officer SET language = :language WHERE id = :id"
 
 
@@ -167,22 +168,31 @@ def reset(seen: Officer, password_hash: str, noted: AuditEntry) -> Steps[Changed
     return changed
 
 
-def set_password(officer_id: int, password_hash: str, keep: str, noted: AuditEntry) -> Steps[None]:
+def set_password(officer_id: int, password_hash: str, renewed: Session, noted: AuditEntry) -> Steps[None]:
     yield OWN_PASSWORD, {"id": officer_id, "password_hash": password_hash}
-    yield END_SESSIONS, _ending(officer_id, SessionEnd.PASSWORD, noted.at, keep)
+    yield from _renew(renewed, SessionEnd.PASSWORD, noted)
     yield from noting(noted)
 
 
-def begin_totp(officer_id: int, secret: str, noted: AuditEntry) -> Steps[None]:
+def begin_totp(officer_id: int, secret: str, keep: str, noted: AuditEntry) -> Steps[None]:
     yield BEGIN_TOTP, {"id": officer_id, "secret": secret}
+    yield END_SESSIONS, _ending(officer_id, SessionEnd.SECOND_FACTOR, noted.at, keep)
     yield from noting(noted)
 
 
-def confirm_totp(officer_id: int, secret: str, step: int, noted: AuditEntry) -> Steps[bool]:
+def confirm_totp(officer_id: int, secret: str, step: int, renewed: Session, noted: AuditEntry) -> Steps[bool]:
     done = yield CONFIRM_TOTP, {"id": officer_id, "secret": secret, "step": step}
-    if done:
-        yield from noting(noted)
-    return bool(done)
+    if not done:
+        return False
+    yield from _renew(renewed, SessionEnd.SECOND_FACTOR, noted)
+    yield from noting(noted)
+    return True
+
+
+def _renew(renewed: Session, reason: SessionEnd, noted: AuditEntry) -> Steps[None]:
+    """Of all sessions one is left, under a secret that nobody can have seen."""
+    yield END_SESSIONS, _ending(renewed.officer_id, reason, noted.at)
+    yield BEGIN_SESSION, _session_cells(renewed)
 
 
 def plain(statement: str, values: Values) -> Steps[None]:
@@ -210,6 +220,7 @@ def read_account(row: Sequence[Any]) -> Account:
         must_set_password=bool(values["must_set_password"]),
         totp_secret=values["totp_secret"] or "",
         totp_step=values["totp_step"],
+        totp_pending=values["totp_pending"] or "",
         failures=values["failures"],
         locked_until=_moment(values["locked_until_at"]),
         created_by=values["created_by"],
@@ -229,6 +240,7 @@ def _cells(account: Account) -> Values:
         "must_set_password": account.must_set_password,
         "totp_secret": account.totp_secret or None,
         "totp_step": account.totp_step,
+        "totp_pending": account.totp_pending or None,
         "failures": account.failures,
         "locked_until_at": to_ms(account.locked_until) if account.locked_until else None,
         "created_at": to_ms(officer.created_at),
@@ -314,14 +326,16 @@ class StoreOfficers:
     async def reset(self, seen: Officer, password_hash: str, noted: AuditEntry) -> Changed:
         return await self._run(reset(seen, password_hash, noted))
 
-    async def set_password(self, officer_id: int, password_hash: str, *, keep: str, noted: AuditEntry) -> None:
-        await self._run(set_password(officer_id, password_hash, keep, noted))
+    async def set_password(self, officer_id: int, password_hash: str, *, renewed: Session, noted: AuditEntry) -> None:
+        await self._run(set_password(officer_id, password_hash, renewed, noted))
 
-    async def begin_totp(self, officer_id: int, secret: str, noted: AuditEntry) -> None:
-        await self._run(begin_totp(officer_id, secret, noted))
+    async def begin_totp(self, officer_id: int, secret: str, *, keep: str, noted: AuditEntry) -> None:
+        await self._run(begin_totp(officer_id, secret, keep, noted))
 
-    async def confirm_totp(self, officer_id: int, secret: str, step: int, noted: AuditEntry) -> bool:
-        return await self._run(confirm_totp(officer_id, secret, step, noted))
+    async def confirm_totp(
+        self, officer_id: int, secret: str, step: int, *, renewed: Session, noted: AuditEntry
+    ) -> bool:
+        return await self._run(confirm_totp(officer_id, secret, step, renewed, noted))
 
     async def set_language(self, officer_id: int, language: str) -> None:
         await self._run(plain(SET_LANGUAGE, {"id": officer_id, "language": language}))

@@ -148,6 +148,17 @@ def schema_note(connection: Connection) -> str:
     return f"schema {found}; `tracuu migrate`, or the next start, makes it {wanted}"
 
 
+def lacks_tables(connection: Connection) -> bool:
+    """The next start, or `tracuu migrate`, makes some that are not there yet."""
+    script = ScriptDirectory.from_config(configured(connection))
+    return script.get_current_head() != MigrationContext.configure(connection).get_current_revision()
+
+
+def sqlite_lacks_tables(path: Path) -> bool:
+    """See lacks_tables; blocks. Raises StoreUnavailable: it cannot be read."""
+    return not path.exists() or _look(path, lacks_tables)
+
+
 def overview_of_sqlite(path: Path) -> Overview:
     """What stands in a file; blocks.
 

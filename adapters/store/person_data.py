@@ -2,7 +2,8 @@
 
 Rows that are counted or that prove something stay without the person: messages and opinions masked as housekeeping
 does it, consents for the year the law wants them kept (reference domain.md 5.3), without whose they were and in what
-words. A wish to be told nothing stays as it is, with the bare address: else it could not be honoured.
+words. A wish to be told nothing stays as it is, with the bare address: else it could not be honoured. Dossiers of the
+intake module are records: adapters.store.person_intake.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, delete, false, 
 from adapters.store.claim_rule import blocked
 from adapters.store.housekeeping import MASKED
 from adapters.store.outside import Outside, in_steps
+from adapters.store.person_intake import export_intake, forget_intake
 from adapters.store.rows import from_ms, to_ms
 from adapters.store.tables import (
     InboxState,
@@ -59,17 +61,18 @@ class StorePersonData:
 
     async def export(self, address: Address) -> Plain:
         """What is held, table by table, as plain data; moments in ISO form. Raises StoreUnavailable."""
-        return await self._store.reading(lambda connection, now: _export(connection, address.urn, now))
+        return await self._store.reading(lambda connection, now: _export(connection, address, now))
 
     async def erase(self, address: Address, now: datetime) -> Mapping[str, int]:
         """Forget them; gives how many rows of each table. `left`: messages that are being answered or sent this
-        moment; to be called again a little later. Done again it does no harm.
+        moment; to be called again a little later. `intake_kept`: dossiers that stay, since they are records. Done again
+        it does no harm.
 
         Raises:
             StoreUnavailable, StoreUncertain: the store went on the way; to be called again.
         """
         urn = address.urn
-        counts = dict(await self._store.writing(lambda connection, _: _forget(connection, address, to_ms(now))))
+        counts = dict(await self._store.writing(partial(_forget, address=address, moment=to_ms(now))))
         arrived, left = await self._store.reading(lambda connection, _: _their_messages(connection, urn))
         for some in in_steps(arrived):
             counts["inbox"] += await self._store.writing(partial(_mask_inbox, ids=some))
@@ -84,8 +87,8 @@ def _of(connection: Connection, urn: str) -> ColumnElement[bool]:
     return or_(outbox.c.recipient == urn, text(_FOR[connection.dialect.name]).bindparams(urn=urn))
 
 
-def _export(connection: Connection, urn: str, now: int) -> Plain:
-    rows = _Reader(connection)
+def _export(connection: Connection, address: Address, now: int) -> Plain:
+    rows, urn = _Reader(connection), address.urn
     sent = rows.read(outbox, _of(connection, urn))
     segments = [row for some in in_steps(sent) for row in rows.read(submission, _belongs(row["id"] for row in some))]
     for row in sent:
@@ -100,6 +103,17 @@ def _export(connection: Connection, urn: str, now: int) -> Plain:
         "inbox": rows.read(inbox, inbox.c.sender == urn),
         "outbox": sent,
         "feedback": rows.read(feedback, feedback.c.sender == urn),
+        **{name: [_readable(row) for row in found] for name, found in export_intake(connection, address).items()},
+    }
+
+
+def _readable(row: Plain) -> Plain:
+    """Moments in ISO form, in what it holds as well."""
+    return {
+        name: [_readable(each) for each in value]
+        if isinstance(value, list) and all(isinstance(each, dict) for each in value)
+        else _shown(name, value)
+        for name, value in row.items()
     }
 
 
@@ -123,7 +137,11 @@ def _plain(columns: Iterable[Column[Any]], row: Mapping[str, Any]) -> Plain:
 
 
 def _shown(name: str, value: Any) -> Any:  # noqa: ANN401 - a cell, as the database gives it
-    return from_ms(value).isoformat() if isinstance(value, int) and name.endswith(("_at", "lease_until")) else value
+    return (
+        from_ms(value).isoformat()
+        if isinstance(value, int) and (name == "at" or name.endswith(("_at", "lease_until")))
+        else value
+    )
 
 
 def _without(row: Plain, name: str) -> Plain:
@@ -133,10 +151,11 @@ def _without(row: Plain, name: str) -> Plain:
 # ---- forgetting
 
 
-def _forget(connection: Connection, address: Address, now: int) -> dict[str, int]:
-    """What is small, at once: whoever serves reads nothing of it from here on."""
+def _forget(connection: Connection, now: int, *, address: Address, moment: int) -> dict[str, int]:
+    """What is small, at once: whoever serves reads nothing of it from here on. `now`: of the store's clock."""
     urn = address.urn
     _unsay(connection, urn)
+    of_intake = forget_intake(connection, address, now)
     counts = {
         "person": _forget_choices(connection, urn),
         "subscriptions": _rows(connection, delete(subscription).where(subscription.c.recipient == urn)),
@@ -152,15 +171,19 @@ def _forget(connection: Connection, address: Address, now: int) -> dict[str, int
         ),
         "feedback": _rows(
             connection,
-            update(feedback).where(feedback.c.sender == urn).values(sender=MASKED, text="", answer=None, masked_at=now),
+            update(feedback)
+            .where(feedback.c.sender == urn)
+            .values(sender=MASKED, text="", answer=None, masked_at=moment),
         ),
+        "intake_drafts": of_intake.drafts,
+        "intake_consents": of_intake.consents,
         "inbox": 0,
         "outbox": 0,
     }
     if any(counts.values()):
         witness = {"recipient": ERASED, "action": ERASED, "dossier_code": "", "words": "", "channel": address.scheme}
-        connection.execute(insert(consent).values(**witness, given_at=now))
-    return counts
+        connection.execute(insert(consent).values(**witness, given_at=moment))
+    return counts | {"intake_kept": of_intake.dossiers}
 
 
 def _forget_choices(connection: Connection, urn: str) -> int:

@@ -290,12 +290,12 @@ def _close(
 
 
 def _one_row_each(people: Sequence[Row]) -> list[Row]:
-    """Several choices of one person in one batch, as one."""
+    """Several choices of one person in one batch, as one; sorted, see `_last_wish_each`."""
     merged: dict[object, Row] = {}
     for row in people:
         earlier = merged.get(row[0])
         merged[row[0]] = row if earlier is None else merged_person(earlier, row)
-    return list(merged.values())
+    return [merged[address] for address in sorted(merged, key=str)]
 
 
 def _last_wish_each(plan: Plan) -> None:

@@ -24,6 +24,7 @@ from adapters.store.health import StoreHealth
 from adapters.store.held import Held
 from adapters.store.housekeeping import mask, purge
 from adapters.store.incidents import StoreIncidents
+from adapters.store.intake import StoreIntake
 from adapters.store.links import StoreLinks
 from adapters.store.mass_mail import StoreMassMail
 from adapters.store.notices_dialect import PostgresDialect
@@ -34,7 +35,7 @@ from adapters.store.plan import Plan, Rules, Seen, Standing, judge_abandoned, pl
 from adapters.store.postgres_leases import PostgresLeases
 from adapters.store.postgres_migrate import upgrade
 from adapters.store.postgres_notices import PostgresNotices
-from adapters.store.postgres_pool import Collision, Pool, Timeouts
+from adapters.store.postgres_pool import Collision, Driver, Pool, Timeouts
 from adapters.store.rows import (
     encode,
     from_ms,
@@ -47,12 +48,14 @@ from adapters.store.rows import (
 )
 from adapters.store.sessions import StoreSessions
 from adapters.store.sites import StoreSites
-from adapters.store.steps import Steps, carry_out_on
+from adapters.store.steps import Steps, Walk
 from adapters.store.store_clock import StoreClock
 from adapters.store.tables import OutboxStates
+from adapters.store.unheard import Unheard
 from adapters.store.wakeups import wakeups
 from adapters.store.zalo_tokens import StoreZaloTokens
 from conversation.ports import Following, JournalBatch, JournalReceipt, Person, Recollection
+from domain.broadcast_fitness import Fitness
 from domain.errors import StoreError, StoreUnavailable
 from domain.message import PRIORITIES, Address, Category, InboundMessage, OutboundMessage
 
@@ -110,6 +113,7 @@ class PostgresStore:
         self._bulk = Pool(url, size=self._settings.bulk_connections, timeouts=timeouts, name=f"{name} bulk")
         self._held = Held(owner)
         self._floors = Floors()
+        self._unheard = Unheard(timeouts.statement)
         self._begun: set[asyncio.Task[Any]] = set()
         self._process_number: int | None = None
         self._beat_ms = 0  # the last sign of life written
@@ -143,8 +147,7 @@ class PostgresStore:
         try:
             if self._begun:
                 await asyncio.wait(self._begun)
-            async with self._hot.writing() as driver:
-                await driver.execute(sql.END_PROCESS, self._owner, self._fixed())
+            await self._hot.write(lambda driver: driver.execute(sql.END_PROCESS, self._owner, self._fixed()))
         finally:
             await self._disconnect()
 
@@ -216,13 +219,19 @@ class PostgresStore:
         """See console.health.ports.Incidents."""
         return StoreIncidents(self._stepped)
 
-    def broadcasts(self, *, good_for: timedelta) -> StoreBroadcasts:
-        """See console.broadcasts.ports.Broadcasts. `good_for`: how long an approval is."""
-        return StoreBroadcasts(self._stepped, self._looked, PostgresDialect(), self.now, good_for=good_for)
+    def broadcasts(self, *, good_for: timedelta, fitness: Fitness) -> StoreBroadcasts:
+        """See console.broadcasts.ports.Broadcasts. `good_for`: how long an approval is; `fitness`: what may leave at all."""
+        return StoreBroadcasts(
+            self._stepped, self._looked, PostgresDialect(), self.now, good_for=good_for, fitness=fitness
+        )
 
     def mass_mail(self) -> StoreMassMail:
         """See notifications.ports.MassMail."""
         return StoreMassMail(self._stepped, self._looked, PostgresDialect(), self.now)
+
+    def intake(self) -> StoreIntake:
+        """See intake.ports.IntakeBook."""
+        return StoreIntake(self._stepped, self._looked, PostgresDialect(), self.now)
 
     def sites(self) -> StoreSites:
         """See channels.web.ports.SiteBook."""
@@ -235,38 +244,43 @@ class PostgresStore:
         return await self._carried_out(self._commit(batch))
 
     async def written(self, inbound_ids: Sequence[int]) -> frozenset[int]:
-        async with self._hot.reading() as driver:
-            return frozenset(row[0] for row in await driver.fetch(sql.WRITTEN, list(inbound_ids)))
+        rows = await self._hot.read(lambda driver: driver.fetch(sql.WRITTEN, list(inbound_ids)))
+        return frozenset(row[0] for row in rows)
 
     async def take_open(self, limit: int) -> Sequence[InboundMessage]:
-        async with self._bulk.writing() as driver:
-            rows = await driver.fetch(sql.TAKE_MESSAGES, self._owner, self._lease_ms, self._fixed(), limit)
+        parameters = (self._owner, self._lease_ms, self._fixed(), limit)
+        rows = await self._bulk.write(lambda driver: driver.fetch(sql.TAKE_MESSAGES, *parameters))
         return sorted((read_message(tuple(row)) for row in rows), key=lambda message: message.id)
 
     # Outbox
 
     async def claim(self, account: str, limit: int, *, replies_only: bool = False) -> Sequence[OutboundMessage]:
+        if self._unheard.suspected(account):
+            await self._free_unheard(account)
         claimed: list[OutboundMessage] = []
-        while len(claimed) < limit:
-            wanted = limit - len(claimed)
-            rows = await self._claim_rows(account, wanted, replies_only=replies_only)
-            claimed += [read_outbound(tuple(row)[1:]) for row in rows if row["state"] == OutboxStates.CLAIMED]
-            if len(rows) < wanted:
-                break
+        try:
+            while len(claimed) < limit:
+                wanted = limit - len(claimed)
+                rows = await self._claim_rows(account, wanted, replies_only=replies_only)
+                claimed += [read_outbound(tuple(row)[2:]) for row in rows if row["state"] == OutboxStates.CLAIMED]
+                if len(rows) < wanted:
+                    break
+        except BaseException:
+            self._unheard.missed(account)
+            raise
         self._held.claimed(claimed)
         return sorted(claimed, key=lambda message: (message.category.priority, message.id))
 
     async def hand_over(self, message_ids: Sequence[int]) -> frozenset[int]:
         parameters = (list(message_ids), self._owner, self._lease_ms, self._fixed())
-        async with self._bulk.writing() as driver:
-            ours = frozenset(row[0] for row in await driver.fetch(sql.HAND_OVER, *parameters))
+        rows = await self._bulk.write(lambda driver: driver.fetch(sql.HAND_OVER, *parameters))
+        ours = frozenset(row[0] for row in rows)
         self._held.handed_over(ours)
         self._held.forget(set(message_ids) - ours)
         return ours
 
     async def release(self, message_ids: Sequence[int]) -> None:
-        async with self._bulk.writing() as driver:
-            await driver.execute(sql.RELEASE, list(message_ids), self._owner)
+        await self._bulk.write(lambda driver: driver.execute(sql.RELEASE, list(message_ids), self._owner))
         self._held.forget(message_ids)
         self._floors.forget()
 
@@ -281,17 +295,18 @@ class PostgresStore:
                 return {"freed": freed, "resend": resend, "closed": judged - resend}
 
     async def depth(self) -> Mapping[str, int]:
-        async with self._bulk.reading() as driver:
-            return {row[0]: row[1] for row in await driver.fetch(sql.DEPTH, self._fixed())}
+        rows = await self._bulk.read(lambda driver: driver.fetch(sql.DEPTH, self._fixed()))
+        return {row[0]: row[1] for row in rows}
 
     async def deferred(self) -> Mapping[tuple[str, str], int]:
-        async with self._bulk.reading() as driver:
-            return {(row[0], row[1]): row[2] for row in await driver.fetch(sql.DEFERRED, self._fixed())}
+        rows = await self._bulk.read(lambda driver: driver.fetch(sql.DEFERRED, self._fixed()))
+        return {(row[0], row[1]): row[2] for row in rows}
 
     async def renew(self) -> None:
         """Say that we live and keep what we hold for another lease; to be called every half lease."""
-        async with self._bulk.writing() as driver:
-            await driver.execute(sql.RENEW, self._owner, self._lease_ms, self._fixed())
+        parameters = (self._owner, self._lease_ms, self._fixed())
+        await self._bulk.write(lambda driver: driver.execute(sql.RENEW, *parameters))
+        async with self._bulk.reading() as driver:
             asked_at = self._clock.start()
             self._clock.told(await driver.fetchval(sql.READ_CLOCK), asked_at)
 
@@ -301,28 +316,22 @@ class PostgresStore:
         if not addresses:
             return {}
         urns = [address.urn for address in addresses]
-        async with self._hot.reading() as driver:
-            rows = [tuple(row) for row in await driver.fetch(sql.PEOPLE, urns)]
-            silent = stopped(rows)
-            blocked = [row[0] for row in await driver.fetch(sql.WHO_BLOCKED, silent)] if silent else []
+        rows, blocked = await self._hot.read(lambda driver: _people(driver, urns))
         return read_people(rows, blocked)
 
     async def recall(self, address: Address) -> Recollection:
-        async with self._hot.reading() as driver:
-            code, answered_at = await driver.fetchrow(sql.RECALL, address.urn)
+        code, answered_at = await self._hot.read(lambda driver: driver.fetchrow(sql.RECALL, address.urn))
         return Recollection(last_code=code, last_answered_at=None if answered_at is None else from_ms(answered_at))
 
     async def following(self, address: Address, limit: int) -> Sequence[Following]:
-        async with self._hot.reading() as driver:
-            rows = await driver.fetch(sql.FOLLOWING, address.urn, limit)
+        rows = await self._hot.read(lambda driver: driver.fetch(sql.FOLLOWING, address.urn, limit))
         return [each for row in rows if (each := read_following(tuple(row))) is not None]
 
     async def next_feedback_number(self) -> int:
         number = next(self._feedback_numbers, None)
         if number is not None:
             return number
-        async with self._hot.writing() as driver:
-            highest = await driver.fetchval(sql.RESERVE, "feedback", FEEDBACK_BLOCK)
+        highest = await self._hot.write(lambda driver: driver.fetchval(sql.RESERVE, "feedback", FEEDBACK_BLOCK))
         self._feedback_numbers = iter(range(highest - FEEDBACK_BLOCK + 1, highest + 1))
         return next(self._feedback_numbers)
 
@@ -383,33 +392,40 @@ class PostgresStore:
         priorities = [Category.REPLY.priority] if replies_only else sorted(PRIORITIES.values())
         above = [self._floors.above(account, priority) for priority in priorities]
         parameters = (account, wanted, self._owner, self._lease_ms, self._fixed(), priorities, above)
-        async with self._bulk.writing() as driver:
-            rows: Sequence[Any] = await driver.fetch(sql.CLAIM, *parameters)
+        rows = await self._bulk.write(lambda driver: driver.fetch(sql.CLAIM, *parameters))
         if not replies_only:  # of the others nothing was learnt
-            self._floors.claimed(account, [(_priority(row), row["id"]) for row in rows], full=len(rows) == wanted)
+            self._floors.claimed(account, [(row["priority"], row["id"]) for row in rows], full=len(rows) == wanted)
         return rows
 
+    async def _free_unheard(self, account: str) -> None:
+        """What was claimed for it without our hearing of it may be claimed again, by whoever holds the account."""
+        began = asyncio.get_running_loop().time()
+        parameters = (self._owner, account, self._held.all_known())
+        if await self._bulk.write(lambda driver: driver.fetch(sql.FREE_UNHEARD, *parameters)):
+            self._floors.forget()
+        self._unheard.looked(account, began)
+
     async def _recover_some(self) -> tuple[int, int, int]:
-        async with self._bulk.writing() as driver, driver.transaction():
-            parameters = (self._owner, self._fixed(), RECOVERED_AT_ONCE)
-            freed = len(await driver.fetch(sql.FREE_CLAIMED, *parameters))
-            abandoned = [tuple(row) for row in await driver.fetch(sql.ABANDONED, *parameters)]
-            judged, resend = judge_abandoned(abandoned, self._rules, self._standing())
-            if judged:
-                await driver.execute(sql.SETTLE, encode(judged))
-            if freed or resend:
-                await driver.execute(sql.WAKE)
+        return await self._bulk.transact(self._recover_on)
+
+    async def _recover_on(self, driver: Driver) -> tuple[int, int, int]:
+        parameters = (self._owner, self._fixed(), RECOVERED_AT_ONCE)
+        freed = len(await driver.fetch(sql.FREE_CLAIMED, *parameters))
+        abandoned = [tuple(row) for row in await driver.fetch(sql.ABANDONED, *parameters)]
+        judged, resend = judge_abandoned(abandoned, self._rules, self._standing())
+        if judged:
+            await driver.execute(sql.SETTLE, encode(judged))
+        if freed or resend:
+            await driver.execute(sql.WAKE)
         return freed, resend, len(judged)
 
     async def _stepped(self, steps: Steps[Result]) -> Result:
         """All steps in one transaction."""
-        async with self._bulk.writing() as driver, driver.transaction():
-            return await carry_out_on(driver, steps)
+        return await self._bulk.transact(Walk(steps).on)
 
     async def _looked(self, steps: Steps[Result]) -> Result:
         """Steps that only read."""
-        async with self._bulk.reading() as driver:
-            return await carry_out_on(driver, steps)
+        return await self._bulk.read(Walk(steps).on)
 
     async def _carried_out(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run to its end even if the caller is cancelled; `close` waits for it."""
@@ -437,5 +453,8 @@ def _supposed_text(seen: Seen) -> str:
     return encode([sent, [], [], [], sorted(seen.open_ids)]) or "[]"
 
 
-def _priority(row: Mapping[str, Any]) -> int:
-    return PRIORITIES[Category(row["category"])]
+async def _people(driver: Driver, urns: Sequence[str]) -> tuple[Sequence[tuple[Any, ...]], Sequence[str]]:
+    """What is known of them, and who of them blocked us."""
+    rows = [tuple(row) for row in await driver.fetch(sql.PEOPLE, list(urns))]
+    silent = stopped(rows)
+    return rows, [row[0] for row in await driver.fetch(sql.WHO_BLOCKED, silent)] if silent else []

@@ -40,14 +40,14 @@ class PostgresLeases:
 
     async def take(self, names: Collection[str], length: timedelta) -> frozenset[str]:
         milliseconds = round(length.total_seconds() * 1000)
-        async with self._pool.reading() as driver:  # done twice it is the same, so no outcome is in doubt
-            taken = await driver.fetch(TAKE, self._owner, sorted(set(names)), milliseconds, self._fixed())
+        parameters = (self._owner, sorted(set(names)), milliseconds, self._fixed())
+        # Done twice it is the same, so no outcome is in doubt.
+        taken = await self._pool.read(lambda driver: driver.fetch(TAKE, *parameters))
         return frozenset(row["name"] for row in taken)
 
     async def give_back(self, names: Collection[str]) -> None:
-        async with self._pool.reading() as driver:
-            await driver.execute(GIVE_BACK, self._owner, sorted(set(names)))
+        await self._pool.read(lambda driver: driver.execute(GIVE_BACK, self._owner, sorted(set(names))))
 
     async def introduce(self, *, host: str, pid: int, version: str, roles: Collection[str]) -> None:
-        async with self._pool.reading() as driver:
-            await driver.execute(INTRODUCE, self._owner, host, pid, version, ",".join(roles))
+        parameters = (self._owner, host, pid, version, ",".join(roles))
+        await self._pool.read(lambda driver: driver.execute(INTRODUCE, *parameters))

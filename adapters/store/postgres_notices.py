@@ -9,12 +9,10 @@ from typing import Any, TypeVar
 from adapters.store.notices_dialect import PostgresDialect
 from adapters.store.notices_recording import NotAsExpectedError
 from adapters.store.notices_sql import StoredNotices
-from adapters.store.postgres_pool import Collision, Pool
+from adapters.store.postgres_pool import Pool, again
 from adapters.store.steps import Steps, Values, carry_out_on, numbered
 
 Result = TypeVar("Result")
-
-TRIES = 3  # of what was in the way of another transaction, say of somebody who follows at that moment
 
 
 class PostgresNotices(StoredNotices):
@@ -26,16 +24,10 @@ class PostgresNotices(StoredNotices):
 
     async def _read(self, statement: str, values: Values) -> Sequence[Any]:
         text, parameters = numbered(statement, values)
-        async with self._pool.reading() as driver:
-            return await driver.fetch(text, *parameters)
+        return await self._pool.read(lambda driver: driver.fetch(text, *parameters))
 
     async def _write(self, work: Callable[[], Steps[Result]]) -> Result:
-        for _ in range(TRIES - 1):
-            try:
-                return await self._once(work())
-            except Collision:
-                continue
-        return await self._once(work())
+        return await again(lambda: self._once(work()))
 
     async def _once(self, steps: Steps[Result]) -> Result:
         async with self._pool.writing() as driver:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlalchemy import URL, Connection
 
-from adapters.store.overview import Overview, read_overview, schema_note
+from adapters.store.overview import Overview, lacks_tables, read_overview, schema_note
 from adapters.store.postgres_pool import Timeouts, make_engine, translated
 from adapters.store.postgres_statements import READ_CLOCK
 from domain.errors import StoreUnavailable
@@ -36,6 +36,15 @@ async def schema_of_postgres(url: str | URL, timeouts: Timeouts) -> str:
         return f"PostgreSQL {version}, {schema_note(connection)}"
 
     return await _look(url, timeouts, look)
+
+
+async def postgres_lacks_tables(url: str | URL, timeouts: Timeouts) -> bool:
+    """See adapters.store.overview.lacks_tables.
+
+    Raises:
+        StoreUnavailable: it cannot be reached, or refuses us.
+    """
+    return await _look(url, timeouts, lacks_tables)
 
 
 def _now(connection: Connection) -> int:

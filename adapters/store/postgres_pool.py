@@ -7,10 +7,10 @@ semaphore, which is fair, stands before it and the pool itself never has a queue
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import asyncpg  # type: ignore[import-untyped] # it ships no types
 from sqlalchemy import URL, AdaptedConnection, event, make_url
@@ -18,6 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from domain.errors import StoreError, StoreUnavailable, StoreUncertain
+
+Result = TypeVar("Result")
 
 
 class Driver(Protocol):
@@ -49,15 +51,21 @@ BY_KEY = {
 
 # What PostgreSQL says when a connection ends under a statement: nobody knows how far it came (SQLSTATE, appendix A).
 _IN_DOUBT = frozenset({"08000", "08003", "08006", "08007", "40003", "57P01", "57P02", "57P03"})
-_AGAIN = frozenset({"40001", "40P01"})  # serialization failure, deadlock: rolled back, may be tried again at once
+# Serialization failure, deadlock, idle in a transaction (this process stood still): rolled back, may be tried again.
+_AGAIN = frozenset({"40001", "40P01", "25P03"})
+# What asyncpg says, before it sends anything, on a connection whose end the server announced while nobody asked it
+# anything; it learns that it is closed a turn of the event loop later.
+_UNSENT = "cannot switch to state"
+TRIES = 3  # of what was not done at all
 
-# asyncpg's InternalClientError: a connection the server ended while nobody used it, and nobody noticed yet.
 _LOST = (OSError, TimeoutError, EOFError, asyncpg.InternalClientError)
 _ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError, *_LOST)
 
 
 class Collision(StoreUnavailable):
-    """Two transactions were in each other's way and this one was rolled back: worth another try."""
+    """Nothing was done, and nothing speaks against another try: two transactions were in each other's way and this one
+    was rolled back, or the server had ended its connection.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +111,42 @@ class Pool:
         while self._idle:
             await self._idle.pop().drop()
         await self._engine.dispose()
+
+    async def read(self, work: Callable[[Driver], Awaitable[Result]]) -> Result:
+        """What only reads, or may be repeated; see `reading`."""
+
+        async def once() -> Result:
+            async with self.reading() as driver:
+                return await work(driver)
+
+        return await again(once)
+
+    async def write(self, work: Callable[[Driver], Awaitable[Result]]) -> Result:
+        """ONE statement that writes, tried again where it was not carried out for a reason that passes; see `writing`."""
+
+        async def once() -> Result:
+            async with self.writing() as driver:
+                return await work(driver)
+
+        return await again(once)
+
+    async def transact(self, work: Callable[[Driver], Awaitable[Result]]) -> Result:
+        """The same for several statements in one transaction: only of its COMMIT the outcome may be unknown."""
+
+        async def once() -> Result:
+            whole = False
+            try:
+                async with self.writing() as driver, driver.transaction():
+                    result = await work(driver)
+                    whole = True
+            except StoreUncertain as error:
+                if whole:
+                    raise
+                silent = isinstance(error.__cause__, TimeoutError)  # who waited that long asks again themselves
+                raise (StoreUnavailable if silent else Collision)(str(error)) from error
+            return result
+
+        return await again(once)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Driver]:
@@ -167,6 +211,7 @@ class Pool:
         raw = await connection.get_raw_connection()
         driver = raw.driver_connection
         if driver is None:
+            await connection.close()
             raise StoreUnavailable("the store gave a connection that is closed")
         return Lent(driver, connection)
 
@@ -215,6 +260,16 @@ def _runner(setup: str) -> Callable[[AdaptedConnection, object], None]:
     return run
 
 
+async def again(work: Callable[[], Awaitable[Result]]) -> Result:
+    """`work`, up to TRIES times as long as nothing of it was done."""
+    for _ in range(TRIES - 1):
+        try:
+            return await work()
+        except Collision:  # silent on purpose: what matters of it is told by the last try
+            continue
+    return await work()
+
+
 @contextmanager
 def translated(*, in_doubt: type[StoreError] = StoreUncertain) -> Iterator[None]:
     """Errors of the driver in our words; `in_doubt` for those that leave the outcome open."""
@@ -234,7 +289,16 @@ def in_our_words(error: Exception, in_doubt: type[StoreError]) -> StoreError:
     cause = getattr(error, "orig", None) or error
     state = getattr(cause, "sqlstate", None)
     words = f"the store failed: {type(cause).__name__} {cause}".rstrip()
-    if state in _AGAIN:
+    if state in _AGAIN or _last_words(cause) in _AGAIN or _unsent(cause):
         return Collision(words)
     lost = state in _IN_DOUBT if state else isinstance(cause, _LOST)
     return in_doubt(words) if lost else StoreUnavailable(words)
+
+
+def _last_words(cause: BaseException) -> str | None:
+    """The SQLSTATE of what the server said when it ended the connection, if it said something."""
+    return getattr(cause.__cause__, "sqlstate", None)
+
+
+def _unsent(cause: BaseException) -> bool:
+    return isinstance(cause, asyncpg.InternalClientError) and str(cause).startswith(_UNSENT)

@@ -213,7 +213,7 @@ UPDATE outbox AS o SET
     settled_at = CASE WHEN j.why IS NULL THEN o.settled_at ELSE clock.now END,
     reason = coalesce(j.why, o.reason)
 FROM clock, judged AS j WHERE o.id = j.id
-RETURNING o.state, {", ".join(f"o.{name}" for name in OUTBOUND_COLUMNS)}"""
+RETURNING o.state, o.priority, {", ".join(f"o.{name}" for name in OUTBOUND_COLUMNS)}"""
 
 # Parameters: ids, owner. Looked up by nothing but the id, in order: by the owner it would be all we hold, each time.
 _MINE = """mine AS MATERIALIZED (
@@ -230,6 +230,13 @@ WITH {_MINE}, freed AS (
 SELECT pg_notify('{CHANNEL}', '') FROM (SELECT 1 FROM freed LIMIT 1) AS one"""
 
 _HELD = f"t.state IN ('{OutboxStates.CLAIMED}', '{OutboxStates.HANDED_OVER}')"  # as the index ix_outbox_held says it
+# Parameters: owner, account, the ids we know to be ours.
+FREE_UNHEARD = f"""
+WITH unheard AS MATERIALIZED (
+    SELECT t.id FROM outbox AS t WHERE {_HELD} AND t.state = 'claimed' AND t.owner = $1 AND t.account = $2
+      AND t.id <> ALL ($3::bigint[]) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED)
+UPDATE outbox AS o SET state = 'ready', owner = NULL, lease_until = NULL FROM unheard WHERE o.id = unheard.id
+RETURNING o.id"""
 # Parameters: owner, now, limit.
 FREE_CLAIMED = f"""
 WITH {_now(2)}, gone AS MATERIALIZED (
@@ -251,11 +258,17 @@ DEFERRED = f"""WITH {_now(1)} SELECT account, reason, count(*) FROM outbox
 WHERE state = 'ready' AND reason IS NOT NULL AND available_at > (SELECT now FROM clock) GROUP BY account, reason
 UNION ALL SELECT account, 'held', count(*) FROM outbox WHERE state = 'held' GROUP BY account"""
 
-# Parameters: owner, lease, now.
+# Parameters: owner, lease, now. It waits for its own row of `process` and no other: a commit that is a sign of life, too,
+# holds rows of the outbox when it comes to that one, and the two would wait for each other. What somebody holds at this
+# moment is being settled, or is renewed the next time: there are several in a lease.
 RENEW = f"""
 WITH {_now(3)},
-messages AS (UPDATE inbox SET lease_until = clock.now + $2 FROM clock WHERE state = 'open' AND owner = $1),
-replies AS (UPDATE outbox AS t SET lease_until = clock.now + $2 FROM clock WHERE {_HELD} AND t.owner = $1)
+undecided AS MATERIALIZED (
+    SELECT id FROM inbox WHERE state = 'open' AND owner = $1 ORDER BY id FOR NO KEY UPDATE SKIP LOCKED),
+held AS MATERIALIZED (
+    SELECT t.id FROM outbox AS t WHERE {_HELD} AND t.owner = $1 ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED),
+messages AS (UPDATE inbox AS i SET lease_until = clock.now + $2 FROM clock, undecided WHERE i.id = undecided.id),
+replies AS (UPDATE outbox AS o SET lease_until = clock.now + $2 FROM clock, held WHERE o.id = held.id)
 UPDATE process SET heartbeat_at = clock.now FROM clock WHERE owner = $1"""
 
 # Parameters: owner, now.

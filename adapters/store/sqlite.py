@@ -23,6 +23,7 @@ from adapters.store.conversations import StoreConversations
 from adapters.store.health import StoreHealth
 from adapters.store.housekeeping import mask, purge
 from adapters.store.incidents import StoreIncidents
+from adapters.store.intake import StoreIntake
 from adapters.store.lane import Lane, transaction
 from adapters.store.links import StoreLinks
 from adapters.store.lockfile import LockFile
@@ -55,6 +56,7 @@ from adapters.store.sqlite_notices import SqliteNotices
 from adapters.store.steps import Steps, carry_out
 from adapters.store.zalo_tokens import END_FORMER, StoreZaloTokens
 from conversation.ports import Following, JournalBatch, JournalReceipt, Person, Recollection
+from domain.broadcast_fitness import Fitness
 from domain.errors import StoreError
 from domain.ids import COUNTER_BITS, EPOCH_MS, PROCESS_BITS
 from domain.message import Address, Category, InboundMessage, OutboundMessage
@@ -211,13 +213,17 @@ class SqliteStore:
         """See console.health.ports.Incidents."""
         return StoreIncidents(self._step)
 
-    def broadcasts(self, *, good_for: timedelta) -> StoreBroadcasts:
-        """See console.broadcasts.ports.Broadcasts. `good_for`: how long an approval is."""
-        return StoreBroadcasts(self._step, self._look, SqliteDialect(), self._clock, good_for=good_for)
+    def broadcasts(self, *, good_for: timedelta, fitness: Fitness) -> StoreBroadcasts:
+        """See console.broadcasts.ports.Broadcasts. `good_for`: how long an approval is; `fitness`: what may leave at all."""
+        return StoreBroadcasts(self._step, self._look, SqliteDialect(), self._clock, good_for=good_for, fitness=fitness)
 
     def mass_mail(self) -> StoreMassMail:
         """See notifications.ports.MassMail."""
         return StoreMassMail(self._step, self._look, SqliteDialect(), self._clock)
+
+    def intake(self) -> StoreIntake:
+        """See intake.ports.IntakeBook."""
+        return StoreIntake(self._step, self._look, SqliteDialect(), self._clock)
 
     def sites(self) -> StoreSites:
         """See channels.web.ports.SiteBook."""

@@ -521,6 +521,7 @@ officer = Table(
     Column("must_set_password", Boolean, nullable=False, comment="somebody else gave the present one"),
     Column("totp_secret", Text, comment="base32"),
     Column("totp_step", BigInteger, comment="the last one accepted; NULL: the secret is not confirmed yet"),
+    Column("totp_pending", Text, comment="base32: takes the place of totp_secret with its first code"),
     Column("failures", Integer, nullable=False, comment="tries in a row that were not right, or not judged yet"),
     Column("locked_until_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
@@ -668,3 +669,249 @@ broadcast_chunk = Table(
     comment="Stretches of the outbox one transaction wrote for a broadcast (notifications)",
     sqlite_with_rowid=False,
 )
+
+
+# ---- the intake module
+
+OPEN_DOSSIER = "status NOT IN (3, 8, 9, 10)"  # domain.dossier.CLOSED
+CLOSED_DOSSIER = "status IN (3, 8, 9, 10)"
+
+intake_dossier = Table(
+    "intake_dossier",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False, comment="domain.ids; chosen by the form"),
+    Column("code", Text, nullable=False, comment="DossierCode.reference"),
+    Column("agency", Text, nullable=False, comment="who received it"),
+    Column("holder", Text, nullable=False, comment="the agency that has it now"),
+    Column("unit", Text, nullable=False, comment="of the holder"),
+    Column("procedure", Text, nullable=False),
+    Column("procedure_name", Text, nullable=False),
+    Column("source", Text, nullable=False, comment="domain.intake.IntakeSource"),
+    Column("status", SmallInteger, nullable=False, comment="domain.dossier.DossierStatus"),
+    Column("version", BigInteger, nullable=False, comment="raised with every change"),
+    Column("received_at", BigInteger, nullable=False, comment="truly handed in"),
+    Column("entered_at", BigInteger, nullable=False, comment="typed"),
+    Column("changed_at", BigInteger, nullable=False, comment="something truly became of it"),
+    Column("due_at", BigInteger, comment="NULL: no day is promised"),
+    Column("finished_at", BigInteger),
+    Column("returned_at", BigInteger),
+    Column("late", Boolean, nullable=False, comment="it was on paper first"),
+    Column("missing", Text, nullable=False),
+    Column("fee", Text, nullable=False),
+    Column("notify", Boolean, nullable=False, comment="the applicant agreed to be told"),
+    Column(
+        "phone", Text, nullable=False, comment="domain.phones.significant_number of the applicant's first, or empty"
+    ),
+    Column("secret", Text, nullable=False, comment="on the receipt"),
+    Column("written", Text, nullable=False, comment="ISO 8601 in UTC by the store's clock: what a poll goes by"),
+    Column("content", Text, nullable=False, comment="JSON: all that is neither searched nor told by look-up"),
+    Column("masked_at", BigInteger, comment="who handed it in was removed, long after it was closed"),
+    Index("uq_intake_dossier_code", "code", unique=True),
+    Index("ix_intake_dossier_agency", "agency", "id"),
+    Index("ix_intake_dossier_status", "agency", "status", "id"),
+    Index("ix_intake_dossier_procedure", "agency", "procedure", "id"),
+    Index("ix_intake_dossier_received", "agency", "received_at"),
+    _partial("ix_intake_dossier_open", "agency", "id", where=OPEN_DOSSIER),
+    _partial("ix_intake_dossier_due", "agency", "due_at", where=f"due_at IS NOT NULL AND {OPEN_DOSSIER}"),
+    _partial(
+        "ix_intake_dossier_passed_due",
+        "holder",
+        "due_at",
+        where=f"holder <> agency AND due_at IS NOT NULL AND {OPEN_DOSSIER}",
+    ),
+    _partial("ix_intake_dossier_late", "agency", "id", where="late"),
+    _partial("ix_intake_dossier_holder", "holder", "id", where="holder <> agency"),
+    _partial("ix_intake_dossier_unit", "unit", "id", where="unit <> ''"),
+    _partial("ix_intake_dossier_phone", "phone", "id", where="phone <> ''"),
+    Index("ix_intake_dossier_written", "written", "code"),
+    _partial("ix_intake_dossier_to_mask", "changed_at", "id", where=f"masked_at IS NULL AND {CLOSED_DOSSIER}"),
+    comment="Dossiers received here (intake)",
+)
+
+intake_word = Table(
+    "intake_word",
+    metadata,
+    Column("agency", Text, primary_key=True, comment="who received it, or had it once"),
+    Column(
+        "word", Text, primary_key=True, comment="of a name, in capitals without accents; -7 and -260831-7: of a code"
+    ),
+    Column("dossier_id", BigInteger, primary_key=True, autoincrement=False),
+    comment="What dossiers are found by (intake)",
+    sqlite_with_rowid=False,
+)
+
+intake_step = Table(
+    "intake_step",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False, comment="domain.ids"),
+    Column("dossier_id", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False, comment="epoch milliseconds: when it truly was"),
+    Column("entered_at", BigInteger, nullable=False),
+    Column("action", Text, nullable=False, comment="domain.intake_moves.IntakeAction, or registered"),
+    Column("officer_id", BigInteger, comment="NULL: the citizen, or nobody but the clock"),
+    Column("login", Text, nullable=False),
+    Column("officer_name", Text, nullable=False, comment="at that moment"),
+    Column("officer_agency", Text, nullable=False, comment="at that moment"),
+    Column("address", Text, nullable=False),
+    Column("status_before", SmallInteger),
+    Column("status_after", SmallInteger, nullable=False),
+    Column("from_agency", Text, nullable=False),
+    Column("from_unit", Text, nullable=False),
+    Column("to_agency", Text, nullable=False),
+    Column("to_unit", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("due_at", BigInteger, comment="as it was promised from then on"),
+    Index("ix_intake_step_dossier", "dossier_id", "id"),
+    comment="What was done to dossiers; rows are added and never touched again (intake)",
+)
+
+intake_number = Table(
+    "intake_number",
+    metadata,
+    Column("agency", Text, primary_key=True),
+    Column("day", Text, primary_key=True, comment="ISO 8601, of Asia/Ho_Chi_Minh"),
+    Column("last", BigInteger, nullable=False, comment="the last serial given or set aside"),
+    comment="How far each agency's codes of a day are (intake)",
+    sqlite_with_rowid=False,
+)
+
+intake_tally = Table(
+    "intake_tally",
+    metadata,
+    Column("agency", Text, primary_key=True),
+    Column("holder", Text, primary_key=True),
+    Column("status", SmallInteger, primary_key=True, autoincrement=False),
+    Column("dossiers", BigInteger, nullable=False),
+    Index("ix_intake_tally_holder", "holder"),
+    comment="How many dossiers stand where: every desk's first page shows it (intake)",
+    sqlite_with_rowid=False,
+)
+
+intake_block = Table(
+    "intake_block",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False, comment="domain.ids"),
+    Column("agency", Text, nullable=False),
+    Column("day", Text, nullable=False, comment="ISO 8601: the day in the codes"),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("reserved_at", BigInteger, nullable=False),
+    Column("reserved_by", Text, nullable=False, comment="a login"),
+    Index("ix_intake_block_agency", "agency", "day"),
+    comment="Codes set aside for work on paper (intake)",
+)
+
+intake_serial = Table(
+    "intake_serial",
+    metadata,
+    Column("block_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("serial", BigInteger, primary_key=True, autoincrement=False),
+    Column("dossier_id", BigInteger, comment="NULL: void"),
+    Column("void", Text, nullable=False, comment="why it was not used"),
+    comment="What became of codes set aside (intake)",
+    sqlite_with_rowid=False,
+)
+
+intake_file = Table(
+    "intake_file",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False, comment="domain.ids"),
+    Column("owner", BigInteger, nullable=False, comment="of the dossier or of the draft, whose id is the same"),
+    Column("of_dossier", Boolean, nullable=False, comment="false: of a draft, or of a form not sent yet"),
+    Column("kind", Text, nullable=False, comment="domain.intake.FileKind"),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False, comment="bytes"),
+    Column("sha256", Text, nullable=False, comment="hex"),
+    Column("key", Text, nullable=False, comment="of its bytes in the vault"),
+    Column("added_at", BigInteger, nullable=False),
+    Column("paper", Integer, comment="line of the check list"),
+    Column("by_officer", BigInteger, comment="officer.id"),
+    Index("ix_intake_file_owner", "owner", "id"),
+    Index("uq_intake_file_key", "key", unique=True),
+    _partial("ix_intake_file_loose", "added_at", where="NOT of_dossier"),
+    comment="Files handed in, and results; their bytes are elsewhere (intake)",
+)
+
+intake_draft = Table(
+    "intake_draft",
+    metadata,
+    Column("id", ROW_ID, primary_key=True, autoincrement=False, comment="domain.ids; its dossier's, once it is one"),
+    Column("token_digest", Text, nullable=False, comment="hex SHA-256 of the secret in its link"),
+    Column("agency", Text, nullable=False),
+    Column("procedure", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("fields", Text, nullable=False, comment="JSON by field"),
+    Column("created_at", BigInteger, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("phone_proved_at", BigInteger),
+    Index("uq_intake_draft_token", "token_digest", unique=True),
+    Index("ix_intake_draft_over", "expires_at"),
+    comment="Forms of citizens until they are sent; then what their links open (intake)",
+)
+
+INTAKE_STEPS_ARE_KEPT = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER intake_step_no_update BEFORE UPDATE ON intake_step"
+            " BEGIN SELECT RAISE(ABORT, 'what was done to a dossier is append-only'); END"
+        ),
+        (
+            "CREATE TRIGGER intake_step_no_delete BEFORE DELETE ON intake_step"
+            " BEGIN SELECT RAISE(ABORT, 'what was done to a dossier is append-only'); END"
+        ),
+        (
+            "CREATE TRIGGER intake_step_no_replace BEFORE INSERT ON intake_step"
+            " WHEN EXISTS (SELECT 1 FROM intake_step WHERE id = NEW.id)"
+            " BEGIN SELECT RAISE(ABORT, 'what was done to a dossier is append-only'); END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE FUNCTION intake_step_is_kept() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'what was done to a dossier is append-only'; END $$"
+        ),
+        (
+            "CREATE TRIGGER intake_step_is_kept BEFORE UPDATE OR DELETE ON intake_step"
+            " FOR EACH STATEMENT EXECUTE FUNCTION intake_step_is_kept()"
+        ),
+    ),
+}
+
+# To look-up it is one more one-stop system (config/onestop/intake.toml): what this view leaves out nobody can be told.
+# Its poll goes by `written`, and PostgreSQL says at once what was written, as adapters.onestop.trigger has it.
+_MOMENT = {
+    "sqlite": "datetime({column} / 1000, 'unixepoch') || '+00:00'",
+    "postgresql": "to_timestamp({column} / 1000.0)",
+}
+_ONESTOP_INTAKE = """CREATE VIEW onestop_intake AS SELECT code, status, holder,
+    CASE WHEN agency <> holder THEN agency ELSE '' END AS receiving_agency,
+    unit, procedure, procedure_name, missing, fee, {received_at} AS received_at, {due_at} AS due_at,
+    {finished_at} AS finished_at, {returned_at} AS returned_at, written AS changed_at,
+    CASE WHEN notify THEN 1 ELSE 0 END AS notify,
+    CASE WHEN notify AND phone <> '' THEN '0' || phone END AS phone, secret FROM intake_dossier"""
+ONESTOP_INTAKE = {
+    dialect: _ONESTOP_INTAKE.format(
+        **{name: moment.format(column=name) for name in ("received_at", "due_at", "finished_at", "returned_at")}
+    )
+    for dialect, moment in _MOMENT.items()
+}
+INTAKE_TELLS = (
+    (
+        "CREATE FUNCTION intake_changed() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_notify('tracuu_dossier', NEW.code); RETURN NULL; END $$"
+    ),
+    (
+        "CREATE TRIGGER intake_changed AFTER INSERT OR UPDATE OF version ON intake_dossier"
+        " FOR EACH ROW EXECUTE FUNCTION intake_changed()"
+    ),
+)
+for _table, _dialect, _statements in (
+    *((intake_step, dialect, statements) for dialect, statements in INTAKE_STEPS_ARE_KEPT.items()),
+    *((intake_dossier, dialect, (view,)) for dialect, view in ONESTOP_INTAKE.items()),
+    (intake_dossier, "postgresql", INTAKE_TELLS),
+):
+    for _statement in _statements:
+        event.listen(_table, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

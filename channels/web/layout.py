@@ -70,9 +70,9 @@ def link(path: str, language: str, **query: str) -> str:
     return f"{path}?{urlencode({name: typed for name, typed in query.items() if typed} | {'lang': language})}"
 
 
-def read_form(body: bytes) -> dict[str, str]:
+def read_form(body: bytes, *, most_fields: int = MOST_FIELDS) -> dict[str, str]:
     """The fields of a form as a page of ours sends it; none of anything else."""
     try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS))
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=most_fields))
     except ValueError:  # more fields than any form of ours has
         return {}

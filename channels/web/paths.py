@@ -17,6 +17,21 @@ GUIDE = "/huong-dan/{agency}"
 LEAFLET = "/to-roi"
 PROBLEM = "/problems/{slug}"
 
+# ---- filing online; whoever has the token has the dossier
+FILING = "/nop-ho-so"
+FILING_PROCEDURE = "/nop-ho-so/{code}"
+FILED = "/ho-so/{token}"  # a draft, and the dossier it becomes
+FILED_PAPERS = "/ho-so/{token}/giay-to"  # takes files
+FILED_UNTAKE = "/ho-so/{token}/bo-tep"
+FILED_NUMBER = "/ho-so/{token}/so-dien-thoai"
+FILED_CODE = "/ho-so/{token}/ma-xac-nhan"
+FILED_SEND = "/ho-so/{token}/gui"
+FILED_DELETE = "/ho-so/{token}/xoa"
+FILED_SUPPLEMENT = "/ho-so/{token}/bo-sung"  # takes files
+FILED_WITHDRAW = "/ho-so/{token}/rut"
+FILED_RESULT = "/ho-so/{token}/ket-qua/{file}"
+UPLOADS = (FILED_PAPERS, FILED_SUPPLEMENT)
+
 # ---- pages for webmasters
 INTEGRATE = "/integrate"
 INTEGRATE_QR = "/integrate/qr.svg"  # opens the look-up page; for sites that allow no more than a picture

@@ -20,6 +20,7 @@ from channels.web.tagged import tag_of, tagged
 from channels.web.telling import Teller
 from domain.calendar import local_day
 from domain.errors import GatewayError
+from domain.filing import may_be_filed
 from domain.message import Address
 from domain.procedure import Procedure
 from domain.text import safe_text
@@ -31,7 +32,7 @@ API_PATH = paths.API_PROCEDURES
 API_ONE_PATH = paths.API_PROCEDURE
 MOST_RESULTS = 20
 LONGEST_ECHO = 120  # characters of what was typed that are shown again
-SECTIONS = ("page", "label", "procedures", "procedure", "examples", "forms")
+SECTIONS = ("page", "label", "procedures", "procedure", "examples", "forms", "filing")
 API_HEADERS = {
     "Content-Type": "application/json",
     "Cache-Control": "private, no-cache",
@@ -51,11 +52,22 @@ class ProcedureSearch(Protocol):
 
 class ProcedurePages:
     """The routes about procedures. `admit` says whether this address may ask once more; `clock` gives aware moments;
-    `trusted` are the proxies whose X-Forwarded-For is believed; `forms` the files of the catalogue's forms. The style
-    sheet is served by the look-up page.
+    `trusted` are the proxies whose X-Forwarded-For is believed; `forms` the files of the catalogue's forms; `filing`:
+    the path at which one is filed online, where any is. The style sheet is served by the look-up page.
     """
 
-    __slots__ = ("_admit", "_clock", "_forms", "_procedures", "_style", "_teller", "_template", "_texts", "_trusted")
+    __slots__ = (
+        "_admit",
+        "_clock",
+        "_filing",
+        "_forms",
+        "_procedures",
+        "_style",
+        "_teller",
+        "_template",
+        "_texts",
+        "_trusted",
+    )
 
     def __init__(
         self,
@@ -66,12 +78,14 @@ class ProcedurePages:
         clock: Callable[[], datetime],
         trusted: Sequence[Network] = (),
         forms: FormFiles | None = None,
+        filing: str = "",
     ) -> None:
         self._procedures = procedures
         self._teller = teller
         self._admit = admit
         self._clock = clock
         self._trusted = tuple(trusted)
+        self._filing = filing
         self._forms = forms or FormFiles({}, {})
         self._style = Stylesheet()
         self._template = environment().get_template("procedures.html")
@@ -147,6 +161,7 @@ class ProcedurePages:
             hits=hits,
             links=[link(f"{PATH}/{hit.code}", language) for hit in hits or ()],
             problem=problem,
+            filing=self._filed_at(found, language),
             examples=[(words, link(PATH, language, tim=words)) for words in texts["examples"].values()],
             help_desk=self._teller.help_desk(language),
             notice=self._teller.notice(language, self._clock()),
@@ -160,6 +175,12 @@ class ProcedurePages:
             content_type="text/html",
             headers={**HEADERS, "Content-Language": language, **(problem.kind.headers if problem else {})},
         )
+
+    def _filed_at(self, found: Found | None, language: str) -> str:
+        """Where the one procedure that is shown is filed online; empty: nowhere."""
+        if not self._filing or found is None or isinstance(found, Problem) or len(found) != 1:
+            return ""
+        return link(self._filing.replace("{code}", found[0].code), language) if may_be_filed(found[0]) else ""
 
     # ---- API
 

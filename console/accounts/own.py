@@ -16,7 +16,7 @@ from console.accounts.audit import Audit
 from console.accounts.doors import Doors, Typed
 from console.accounts.passwords import Hasher, HasherBusy
 from console.accounts.ports import Account, AuditEntry, Officers, Session, SessionEnd, Sessions
-from console.accounts.sessions import Cookies, Limits, over
+from console.accounts.sessions import Cookies, Limits, digest_of, new_secret, over, short_agent
 from console.accounts.shown import local
 from console.forms import Fault, one_line, read_form
 from console.page import Pages
@@ -124,8 +124,26 @@ class OwnAccount:
         if not proved:
             return await self._page(request, self._fault(request, "present", "account", "not_proved"))
         noted = self._audit.entry(request, "account.password_changed", about=_about(me.officer))
-        await self._officers.set_password(me.officer.id, new_hash, keep=me.session, noted=noted)
-        return _back("password")
+        renewed, secret = self._renewed(request)
+        await self._officers.set_password(me.officer.id, new_hash, renewed=renewed, noted=noted)
+        return self._given(_back("password"), secret)
+
+    def _renewed(self, request: web.Request) -> tuple[Session, str]:
+        """This session under a new secret, since more hangs on it from now on; and the secret. It ends when it would have."""
+        me, secret = signed(request), new_secret()
+        session = Session(
+            digest=digest_of(secret),
+            officer_id=me.officer.id,
+            created_at=me.signed_in_at,
+            seen_at=self._clock(),
+            address=self._audit.address(request),
+            agent=short_agent(request.headers.get("User-Agent", "")),
+        )
+        return session, secret
+
+    def _given(self, response: web.Response, secret: str) -> web.Response:
+        self._cookies.give(response, secret)
+        return response
 
     def _password_fault(self, request: web.Request, wanted: str, again: str, present: str) -> Fault | None:
         wrong = passwords.fault(wanted, login=signed(request).officer.login, present=present)
@@ -146,17 +164,19 @@ class OwnAccount:
         except HasherBusy:  # told, to try again
             return await self._page(request, self._fault(request, "present_for_code", "sign_in", "busy"))
         noted = self._audit.entry(request, "account.second_factor_begun", about=_about(account.officer))
-        await self._officers.begin_totp(account.officer.id, totp.new_secret(), noted)
+        keep = signed(request).session
+        await self._officers.begin_totp(account.officer.id, totp.new_secret(), keep=keep, noted=noted)
         return _back()
 
     async def _confirm_totp(self, request: web.Request, account: Account, code: str) -> web.Response:
         """Guessing is worth nothing: the page shows the secret itself."""
-        secret = account.totp_secret
-        step = totp.matching_step(secret, code, self._clock(), after=None) if secret else None
-        noted = self._audit.entry(request, "account.second_factor_set", about=_about(account.officer))
-        if step is None or not await self._officers.confirm_totp(account.officer.id, secret, step, noted):
+        wanted, whose = account.totp_pending, account.officer
+        step = totp.matching_step(wanted, code, self._clock(), after=None) if wanted else None
+        noted = self._audit.entry(request, "account.second_factor_set", about=_about(whose))
+        renewed, secret = self._renewed(request)
+        if step is None or not await self._officers.confirm_totp(whose.id, wanted, step, renewed=renewed, noted=noted):
             return await self._page(request, self._fault(request, "new_code", "account", "wrong_code"))
-        return _back("second_factor")
+        return self._given(_back("second_factor"), secret)
 
     async def _proved(self, request: web.Request, fields: Mapping[str, str]) -> bool:
         def note(officer: Officer, action: str) -> AuditEntry:
@@ -204,7 +224,7 @@ class OwnAccount:
     async def _page(self, request: web.Request, fault: Fault | None = None) -> web.Response:
         account, me, now = await self._account(request), signed(request), self._clock()
         texts = self._pages.texts(request)
-        pending = account.totp_secret if account.totp_step is None else ""
+        pending = account.totp_pending
         agency = self._agencies.find(account.officer.agency)
         language = self._pages.language(request)
         return self._pages.render(

@@ -64,7 +64,7 @@ class AuditLog(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """An officer, and what proves it. `totp_secret` empty: no second factor. `totp_step`: the last time step a code was
-    accepted of; None: the secret is not confirmed by a first code yet.
+    accepted of. `totp_pending`: a secret that takes its place with its first code; until then the present one holds.
     """
 
     officer: Officer
@@ -72,6 +72,7 @@ class Account:
     must_set_password: bool = False
     totp_secret: str = ""
     totp_step: int | None = None
+    totp_pending: str = ""
     failures: int = 0
     locked_until: datetime | None = None
     created_by: str = ""
@@ -108,6 +109,7 @@ class SessionEnd(enum.StrEnum):
     ABSOLUTE = "absolute"
     ENDED = "ended"  # from the list of one's sessions
     PASSWORD = "password"  # noqa: S105 - it was changed
+    SECOND_FACTOR = "second_factor"  # another one is set up
     RESET = "reset"
     CLOSED = "closed"
 
@@ -183,16 +185,20 @@ class Officers(Protocol):
         """A password given by somebody else; no second factor, no lock, no sessions."""
         ...
 
-    async def set_password(self, officer_id: int, password_hash: str, *, keep: str, noted: AuditEntry) -> None:
-        """One's own; all sessions end but `keep`."""
+    async def set_password(self, officer_id: int, password_hash: str, *, renewed: Session, noted: AuditEntry) -> None:
+        """One's own; all sessions end, and `renewed` begins."""
         ...
 
-    async def begin_totp(self, officer_id: int, secret: str, noted: AuditEntry) -> None:
-        """A secret in the place of the present one, to be confirmed."""
+    async def begin_totp(self, officer_id: int, secret: str, *, keep: str, noted: AuditEntry) -> None:
+        """A secret to be confirmed; all sessions end but `keep`, since each of them would show it."""
         ...
 
-    async def confirm_totp(self, officer_id: int, secret: str, step: int, noted: AuditEntry) -> bool:
-        """False: it is not the secret any more, or was confirmed already."""
+    async def confirm_totp(
+        self, officer_id: int, secret: str, step: int, *, renewed: Session, noted: AuditEntry
+    ) -> bool:
+        """It takes the place of the present one; all sessions end, and `renewed` begins. False: it is not the secret any
+        more, or was confirmed already.
+        """
         ...
 
     async def set_language(self, officer_id: int, language: str) -> None: ...

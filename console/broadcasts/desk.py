@@ -13,12 +13,13 @@ from aiohttp import web
 from console import paths
 from console.accounts.audit import Audit
 from console.accounts.ports import AuditEntry, AuditLog, Plain
-from console.broadcasts.form import Basis, Frame, bases_for
+from console.broadcasts.form import Frame, bases_for
 from console.broadcasts.ports import Broadcasts, PreviewRow, Standing
 from console.forms import row_id
 from console.page import Pages
 from console.signed import signed
 from domain.agencies import Agencies
+from domain.broadcast_fitness import Basis
 from domain.broadcast_texts import BroadcastWriter
 from domain.calendar import local_day
 from domain.ids import moment_of

@@ -32,6 +32,7 @@ class FileFault(enum.StrEnum):
     NO_ROWS = "no_rows"
     NO_NUMBERS = "no_numbers"  # no column is called as one of telephone numbers is
     BUSY = "busy"
+    HEAVY = "heavy"  # reading it takes more time or memory than any list of ours
     GONE = "gone"  # what was read is not there any more, or another list was sent since
 
 

@@ -100,10 +100,12 @@ class RecipientFiles:
         if self._imports.full:
             return self._page(request, standing, FileRefused(FileFault.BUSY))
         try:
-            uploaded = await receive(request)
+            with self._imports.coming():
+                uploaded = await receive(request)
         except FileRefused as error:  # told to whoever sent it
             return self._page(request, standing, error)
-        self._imports.begin(uploaded, standing.broadcast.id, signed(request).officer.id)
+        me = signed(request)
+        self._imports.begin(uploaded, standing.broadcast.id, me.officer.id, me.scope)
         address = at(paths.BROADCAST_FILE, standing.broadcast.id)
         return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": address})
 
@@ -126,7 +128,7 @@ class RecipientFiles:
             recipients=found.kept,
             faults=len(found.faults),
         )
-        upload = Upload(id=found.upload, digest=found.digest, columns=tuple(found.columns))
+        upload = Upload(id=found.upload, digest=found.digest, rows=found.kept, columns=tuple(found.columns))
         acted = await self._desk.broadcasts.take_rows(
             identifier, version, upload, officer, signed(request).scope, noted
         )

@@ -13,6 +13,7 @@ from multidict import MultiDict
 from console.broadcasts.ports import Draft
 from console.forms import one_line
 from domain.agencies import Agencies
+from domain.broadcast_fitness import Basis, undeclared
 from domain.broadcast_texts import VIETNAMESE, TextFaultKind, faults, known_placeholders
 from domain.broadcasts import Audience, AudienceKind, Broadcast
 from domain.calendar import LOCAL_ZONE, local_day
@@ -29,14 +30,6 @@ MOST_CANARY: Final = 10_000
 MOST_DAYS: Final = 365
 YEARS: Final = range(2000, 2100)
 _DIGITS: Final = re.compile(r"[0-9]{1,6}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
-    """By what right an agency, and those below it, may write to the number on a dossier or in a list."""
-
-    agency: str
-    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,13 +209,11 @@ def _audience_faults(form: BroadcastForm, frame: Frame) -> Iterator[tuple[str, s
 def _basis_faults(form: BroadcastForm, frame: Frame) -> Iterator[tuple[str, str, str]]:
     """The basis is one of those declared, and declared for every agency meant."""
     chosen = [basis for basis in frame.bases if basis.words == form.basis]
+    uncovered = undeclared(form.agencies, chosen, frame.agencies)
     if not chosen:
         yield "basis", "no_basis", ""
-        return
-    covered = frozenset().union(*(frame.agencies.scope(basis.agency) for basis in chosen))
-    beyond = sorted(set(form.agencies) - covered)
-    if beyond:
-        yield "basis", "basis_beyond", ", ".join(beyond)
+    elif uncovered:
+        yield "basis", "basis_beyond", ", ".join(uncovered)
 
 
 def _time_faults(form: BroadcastForm, frame: Frame) -> Iterator[tuple[str, str, str]]:

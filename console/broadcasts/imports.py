@@ -1,4 +1,4 @@
-"""Files of recipients on their way into the store: read in a worker, kept in batches, watched while they go.
+"""Files of recipients on their way into the store: read by a process of its own, kept in batches, watched while they go.
 
 What is being read is known to this process alone; a restart ends it, and the file is sent again. Nobody is sent
 anything before an officer has seen the result and taken it.
@@ -9,26 +9,23 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final
 
 import structlog
 
-from console.broadcasts.csv_files import csv_rows
-from console.broadcasts.file_limits import FileFault, FileRefused
+from console.broadcasts.file_limits import FileRefused
 from console.broadcasts.ports import Broadcasts, FileRow
+from console.broadcasts.readers import ChildReader, ReadRows
 from console.broadcasts.recipients import Normalise, Recipients, RowFault
 from console.broadcasts.upload import Uploaded
-from console.broadcasts.workbooks import is_workbook, workbook_rows
 from domain.errors import StoreError
 
 log = structlog.get_logger()
 
-BATCH: Final = 200  # rows of a transaction
-AT_ONCE: Final = 4  # files that are read at the same time
+AT_ONCE: Final = 4  # files that are read or wait for it: one is read after the other
 REMEMBERED: Final = 50  # files of which it is known how they went
 
 
@@ -43,11 +40,12 @@ class ImportState(enum.StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Import:
-    """One file. `upload`: its id in the store. `kept`: recipients in the store."""
+    """One file. `upload`: its id in the store. `scope`: agencies of whoever sent it. `kept`: recipients in the store."""
 
     upload: int
     broadcast: int
     officer: int
+    scope: frozenset[str]
     digest: str
     recipients: Recipients
     state: ImportState = ImportState.READING
@@ -68,10 +66,10 @@ class Import:
 
 class Imports:
     """Reads files. `normalise` makes an address of what stands in the column of numbers; `languages`: those there are
-    texts of; `ids` makes identifiers (domain.ids).
+    texts of; `ids` makes identifiers (domain.ids); `rows_of` reads a file.
     """
 
-    __slots__ = ("_broadcasts", "_ids", "_known", "_languages", "_normalise", "_tasks", "_worker")
+    __slots__ = ("_broadcasts", "_coming", "_ids", "_known", "_languages", "_normalise", "_rows_of", "_tasks", "_turn")
 
     def __init__(
         self,
@@ -80,6 +78,7 @@ class Imports:
         normalise: Normalise,
         languages: Collection[str],
         ids: Callable[[], int],
+        rows_of: ReadRows | None = None,
     ) -> None:
         self._broadcasts = broadcasts
         self._normalise = normalise
@@ -87,19 +86,31 @@ class Imports:
         self._ids = ids
         self._known: OrderedDict[int, Import] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="recipients")
+        self._rows_of = rows_of or ChildReader()
+        self._turn = asyncio.Semaphore(1)
+        self._coming = 0
 
     @property
     def full(self) -> bool:
-        """So many are read that the next would wait too long."""
-        return len(self._tasks) >= AT_ONCE
+        """So many are read, or on their way, that the next would wait too long."""
+        return len(self._tasks) + self._coming >= AT_ONCE
 
-    def begin(self, uploaded: Uploaded, broadcast: int, officer: int) -> Import:
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """A file is on its way: it holds a place from its first octet on."""
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
+
+    def begin(self, uploaded: Uploaded, broadcast: int, officer: int, scope: frozenset[str]) -> Import:
         """Read it from now on; what it comes to is told by the Import."""
         started = Import(
             upload=self._ids(),
             broadcast=broadcast,
             officer=officer,
+            scope=scope,
             digest=uploaded.digest,
             recipients=Recipients(normalise=self._normalise, languages=self._languages),
         )
@@ -122,7 +133,6 @@ class Imports:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._worker.shutdown(wait=True)
 
     async def _run(self, started: Import, uploaded: Uploaded) -> None:
         try:
@@ -141,30 +151,12 @@ class Imports:
             started.ended.set()
 
     async def _read(self, started: Import, uploaded: Uploaded) -> None:
-        """The file is read in the worker a batch at a time, and closed there as well."""
-        loop = asyncio.get_running_loop()
-        rows = _rows(uploaded, started.recipients)
-        try:
-            while batch := await loop.run_in_executor(self._worker, _next, rows):
+        async with self._turn, aclosing(self._rows_of(uploaded.path)) as lines:
+            async for rows in lines:
+                batch = list(started.recipients.read(rows))
                 good = [each for each in batch if isinstance(each, FileRow)]
                 started.faults += [each for each in batch if isinstance(each, RowFault)]
                 if good:
-                    started.kept += await self._broadcasts.add_rows(started.broadcast, started.upload, good)
-        finally:
-            self._worker.submit(rows.close)
-
-
-def _rows(uploaded: Uploaded, recipients: Recipients) -> Generator[FileRow | RowFault, None, None]:
-    """Raises FileRefused."""
-    with uploaded.path.open("rb") as file:
-        begin = file.read(4096)
-    if is_workbook(begin):
-        yield from recipients.read(workbook_rows(uploaded.path))
-    elif b"\0" in begin and not begin.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileRefused(FileFault.NOT_A_TABLE)
-    else:
-        yield from recipients.read(csv_rows(uploaded.path))
-
-
-def _next(rows: Iterator[FileRow | RowFault]) -> Sequence[FileRow | RowFault]:
-    return list(islice(rows, BATCH))
+                    kept = await self._broadcasts.add_rows(started.broadcast, started.upload, good, started.scope)
+                    started.kept += kept
+            started.recipients.end()

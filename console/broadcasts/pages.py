@@ -13,7 +13,7 @@ from console import paths
 from console.accounts.ports import AuditEntry, AuditSearch
 from console.broadcasts import shown
 from console.broadcasts.desk import DONE, Desk, at, done
-from console.broadcasts.estimates import Estimator
+from console.broadcasts.estimates import Estimate, Estimator
 from console.broadcasts.form import (
     MOST_FIELDS,
     BroadcastForm,
@@ -27,7 +27,7 @@ from console.forms import Fault, read_form, row_id
 from console.routes import ConsoleRoute
 from console.signed import signed
 from domain.broadcast_texts import VIETNAMESE
-from domain.broadcasts import NEEDS, OVER, BroadcastAction, BroadcastState, Refusal, decide
+from domain.broadcasts import NEEDS, OVER, AudienceKind, BroadcastAction, BroadcastState, Refusal, decide
 from domain.dossier import DossierStatus
 from domain.officers import Right
 from domain.text import unaccent
@@ -36,13 +36,18 @@ PAGE: Final = 50
 SAMPLE: Final = 5
 TRAIL: Final = 100
 STATES: Final = frozenset({BroadcastState.RUNNING, BroadcastState.PAUSED, BroadcastState.DONE, BroadcastState.STOPPED})
+FOLLOWED: Final = STATES | {BroadcastState.APPROVED}  # its page goes on by itself: it may begin any moment
 STATUS_OF: Final[Mapping[Refusal, HTTPStatus]] = {
     Refusal.NOT_NOW: HTTPStatus.CONFLICT,
     Refusal.CHANGED: HTTPStatus.CONFLICT,
     Refusal.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
     Refusal.OWN: HTTPStatus.FORBIDDEN,
-    Refusal.EMPTY: HTTPStatus.UNPROCESSABLE_ENTITY,
+    **dict.fromkeys(
+        (Refusal.EMPTY, Refusal.NO_LIST, Refusal.BAD_TEXT, Refusal.TOO_LONG, Refusal.NO_BASIS),
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    ),
 }
+FOUND_WHEN_SUBMITTED: Final = frozenset({Refusal.EMPTY, Refusal.NO_LIST})  # people are counted then, lists taken before
 
 
 class BroadcastPages:
@@ -188,25 +193,25 @@ class BroadcastPages:
         if plain in form.texts:
             form = _without_accents(form, plain)
         if "application/json" in request.headers.get("Accept", ""):
-            return web.json_response(
-                {"sections": [each.plain() for each in await self._sections(request, form, standing)]}
-            )
+            estimate = await self._estimate(request, form, standing)
+            sections = shown.sections_of(estimate, desk.pages.texts(request))
+            told = {"sections": [each.plain() for each in sections], "counting": estimate.counting}
+            return web.json_response(told)
         version = row_id(fields.get("version", "")) or 0
         return await self._form(request, form, identifier, standing, version=version)
 
-    async def _sections(
-        self, request: web.Request, form: BroadcastForm, standing: Standing | None
-    ) -> Sequence[shown.Section]:
+    async def _estimate(self, request: web.Request, form: BroadcastForm, standing: Standing | None) -> Estimate:
         frame = self._desk.frame(request, standing)
         audience = audience_of(form, frame)
-        estimate = await self._estimator.estimate(
+        return await self._estimator.estimate(
             form.texts,
             None if isinstance(audience, list) else audience,
             broadcast=standing.broadcast.id if standing else 0,
             columns=frame.columns,
-            officer=signed(request).officer.id,
+            officer=signed(request).officer,
+            scope=signed(request).scope,
+            known=_known(standing, None if isinstance(audience, list) else audience.kind),
         )
-        return shown.sections_of(estimate, self._desk.pages.texts(request))
 
     # ---- one
 
@@ -237,8 +242,13 @@ class BroadcastPages:
         if refusal is not None:
             faults = [*faults, Fault("actions", texts["broadcast_refusal"][refusal])]
         trail = await desk.log.find(AuditSearch(agencies=None, about=f"broadcast:{broadcast.id}"), limit=TRAIL)
-        sample = await desk.broadcasts.preview(broadcast.audience, identifier=broadcast.id, limit=SAMPLE)
+        scope = signed(request).scope
+        sample = await desk.broadcasts.preview(broadcast.audience, scope, identifier=broadcast.id, limit=SAMPLE)
         status = STATUS_OF[refusal] if refusal else HTTPStatus.UNPROCESSABLE_ENTITY if faults else HTTPStatus.OK
+        sections: Sequence[shown.Section] = ()
+        if broadcast.state not in STATES:
+            estimate = await self._estimate(request, form_of(broadcast, broadcast.texts), standing)
+            sections = shown.sections_of(estimate, texts)
         return desk.pages.render(
             request,
             "broadcasts-one.html",
@@ -247,11 +257,9 @@ class BroadcastPages:
             state=texts["broadcast_state"][broadcast.state],
             facts=shown.facts_of(standing, texts, desk.agencies, language),
             written=[(name, texts["broadcast_language"][name], text) for name, text in broadcast.texts.items()],
-            sections=await self._sections(request, form_of(broadcast, broadcast.texts), standing)
-            if broadcast.state not in STATES
-            else (),
+            sections=sections,
             sample=self._sample(standing, sample),
-            progress=shown.progress_of(standing, texts) if broadcast.state in STATES else None,
+            progress=shown.progress_of(standing, texts) if broadcast.state in FOLLOWED else None,
             results=shown.results_of(standing.tally, texts),
             trail=shown.trail_of(trail, texts),
             back=_sent_back(standing, trail),
@@ -272,14 +280,13 @@ class BroadcastPages:
         broadcast = standing.broadcast
         decided = {action: decide(broadcast, action, officer, seal=broadcast.seal, scope=scope) for action in NEEDS}
         may = {action.value: isinstance(each, BroadcastState) for action, each in decided.items()}
-        may["submit"] = (
-            may["submit"] or decided[BroadcastAction.SUBMIT] is Refusal.EMPTY
-        )  # counted when it is submitted
+        may["submit"] = may["submit"] or decided[BroadcastAction.SUBMIT] in FOUND_WHEN_SUBMITTED
         may["own"] = decided[BroadcastAction.APPROVE] is Refusal.OWN
         writes = officer.may(Right.BROADCASTS_WRITE)
         may["resend"] = writes and broadcast.state in OVER and standing.tally.failed > 0 and standing.resend is None
         may["test"] = writes and broadcast.state not in OVER
         may["results"] = officer.may(Right.BROADCASTS_RESULTS) and broadcast.state in STATES
+        may["unmasked"] = may["results"] and officer.may(Right.MESSAGES_FIND)
         return may
 
     def _sample(self, standing: Standing, rows: Iterable[PreviewRow]) -> Sequence[Mapping[str, str]]:
@@ -303,6 +310,7 @@ class BroadcastPages:
     ) -> web.Response:
         desk, texts, language = self._desk, self._desk.pages.texts(request), self._desk.pages.language(request)
         frame = desk.frame(request, standing)
+        estimate = await self._estimate(request, form, standing)
         return desk.pages.render(
             request,
             "broadcasts-form.html",
@@ -322,7 +330,8 @@ class BroadcastPages:
             bases=list(dict.fromkeys(basis.words for basis in frame.bases)),
             text_languages=[(name, texts["broadcast_language"][name], name == VIETNAMESE) for name in desk.languages],
             placeholders=shown.placeholders_of(frame.columns, form.kind, language),
-            sections=await self._sections(request, form, standing),
+            sections=shown.sections_of(estimate, texts),
+            counting=estimate.counting,
         )
 
     def _faults(self, request: web.Request, found: Iterable[tuple[str, str, str]]) -> Sequence[Fault]:
@@ -356,3 +365,12 @@ def _sent_back(standing: Standing, trail: Iterable[AuditEntry]) -> str:
 
 
 SENT_BACK: Final = "broadcast.sent_back"
+
+
+def _known(standing: Standing | None, kind: AudienceKind | None) -> int:
+    """How many there are at most without counting: as many as when it was submitted, or as its list has rows."""
+    if standing is None:
+        return 0
+    if standing.broadcast.state is not BroadcastState.DRAFT:
+        return standing.broadcast.people
+    return standing.rows if kind is AudienceKind.FILE else 0

@@ -25,7 +25,7 @@ UNDELIVERED = frozenset({"undeliverable", "expired", "rejected", "deleted"})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What an author writes. `texts` by language, checked before (domain.broadcast_texts.faults). For a FILE audience
-    `audience.file` is left empty: `take_rows` sets it, and an edit keeps what was taken.
+    `audience.file` is left empty: `take_rows` sets it, and an edit keeps what was taken, whomever it goes to meanwhile.
     """
 
     title: str
@@ -114,7 +114,8 @@ class AudienceCount:
     """Whom an audience would reach, once each. `people` by channel; NUMBERS: one a dossier, since a number is read from
     its source only when the message is written, so that fewer may be reached. `taken_out` by reason: "stopped_all",
     "blocked". `waits`: of `people`, whose day's count is full, so that theirs leaves tomorrow. `more`: counting ended at
-    the limit, and these are so many at least.
+    the limit, and these are so many at least. `longest`: of the columns of a list, a value as long as any
+    (domain.broadcast_fitness.Longest).
     """
 
     dossiers: int
@@ -122,6 +123,7 @@ class AudienceCount:
     taken_out: Mapping[str, int] = field(default_factory=dict)
     waits: int = 0
     more: bool = False
+    longest: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -162,18 +164,19 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file that was read to its end, all its rows kept by `add_rows`. `digest`: hex SHA-256 of the file, which the seal
+    """A file that was read to its end, all its `rows` kept by `add_rows`. `digest`: hex SHA-256 of the file, which the seal
     binds; `columns`: names of what its rows bring, as placeholders.
     """
 
     id: int
     digest: str
+    rows: int
     columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """What became of one message. `recipient` masked."""
+    """What became of one message. `recipient` masked, unless it was asked for unmasked."""
 
     id: int
     recipient: str
@@ -217,7 +220,9 @@ class Broadcasts(Protocol):
         noted: AuditEntry,
     ) -> Acted:
         """SUBMIT, SEND_BACK, APPROVE, PAUSE, RESUME or STOP. SUBMIT counts the audience and seals; APPROVE counts anew and
-        refuses what has grown (CHANGED). PAUSE, RESUME and STOP hold whatever `version` was looked at: 0 is as good.
+        refuses what has grown (CHANGED). Both refuse what no page should have let through: a list that is not whole
+        (NO_LIST), no Vietnamese (EMPTY), texts that cannot be filled (BAD_TEXT) or are too long for somebody (TOO_LONG), a
+        legal basis nobody declared (NO_BASIS). PAUSE, RESUME and STOP hold whatever `version` was looked at: 0 is as good.
         """
         ...
 
@@ -245,43 +250,65 @@ class Broadcasts(Protocol):
     # whom it goes to
 
     async def count(
-        self, audience: Audience, *, identifier: int = 0, limit: int | None = None, day: DayCount | None = None
+        self,
+        audience: Audience,
+        scope: frozenset[str],
+        *,
+        identifier: int = 0,
+        limit: int | None = None,
+        day: DayCount | None = None,
     ) -> AudienceCount:
-        """Of a FILE audience: of the list taken by the broadcast `identifier`. `limit`: about how many dossiers (or rows) are
-        looked at, at most. `waits` is counted where `day` is given.
+        """What of it lies within `scope`. Of a FILE audience: of the list taken by the broadcast `identifier`. `limit`: about
+        how many dossiers (or rows) are looked at, at most. `waits` is counted where `day` is given.
         """
         ...
 
-    async def preview(self, audience: Audience, *, identifier: int = 0, limit: int) -> Sequence[PreviewRow]: ...
+    async def preview(
+        self, audience: Audience, scope: frozenset[str], *, identifier: int = 0, limit: int
+    ) -> Sequence[PreviewRow]:
+        """Some of them, of those found without looking long: none where hardly a dossier is meant."""
+        ...
 
-    async def add_rows(self, identifier: int, upload: int, rows: Sequence[FileRow]) -> int:
-        """Keep some rows of a file that is being read; `upload` is an id of domain.ids, one for each file. Nobody is sent
-        anything for them before `take_rows`. A recipient that is there already is not kept twice. Gives how many were kept.
+    async def add_rows(self, identifier: int, upload: int, rows: Sequence[FileRow], scope: frozenset[str]) -> int:
+        """Keep some rows of a file that is being read for a draft; `upload` is an id of domain.ids, one for each file. Nobody
+        is sent anything for them before `take_rows`. A recipient that is there already is not kept twice. Gives how many
+        were kept; 0 where there is no such draft, or the upload is taken or another broadcast's.
         """
         ...
 
     async def take_rows(
         self, identifier: int, version: int, upload: Upload, officer: Officer, scope: frozenset[str], noted: AuditEntry
     ) -> Acted:
-        """From now on this is the list of a draft with a FILE audience; an earlier one is forgotten."""
+        """From now on this is the list of a draft with a FILE audience; an earlier one is forgotten. NO_LIST: the upload is
+        another broadcast's, or not all of it is there.
+        """
         ...
 
     async def test(
         self, identifier: int, message: OutboundMessage, officer: Officer, scope: frozenset[str], noted: AuditEntry
     ) -> Acted:
-        """Send the author's own test (category BROADCAST). NOT_NOW: the officer sent TESTS_A_DAY already, or it is over.
-        `noted.action` must be TESTED, by which they are counted.
+        """Send the author's own test (category BROADCAST), of the same `noted.detail["form"]` one. NOT_NOW: the officer sent
+        TESTS_A_DAY already, or it is over. `noted.action` must be TESTED, by which they are counted.
         """
         ...
 
     # what became of it
 
     async def results(
-        self, identifier: int, scope: frozenset[str], *, after: int = 0, limit: int
+        self,
+        identifier: int,
+        officer: Officer,
+        scope: frozenset[str],
+        *,
+        after: int = 0,
+        limit: int,
+        unmasked: bool = False,
     ) -> Sequence[ResultRow] | None:
-        """By id, from behind `after`; to be called until it gives none. None: not there."""
+        """By id, from behind `after`; to be called until it gives none. None: not there, or not for this officer: numbers in
+        full (`unmasked`) are for whoever may search by a number, too (MESSAGES_FIND).
+        """
         ...
 
 
 TESTED = "broadcast.tested"
-TESTS_A_DAY = 20
+TESTS_A_DAY = 10  # of one officer, over all broadcasts

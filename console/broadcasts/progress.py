@@ -32,6 +32,7 @@ QUIET: Final = 15  # turns without news after which a line keeps the connection 
 MOST_STREAMS: Final = 100
 FILE_PAGE: Final = 500
 MOVING: Final = frozenset({BroadcastState.APPROVED, BroadcastState.RUNNING, BroadcastState.PAUSED})
+UNMASKED: Final = "so-day-du"  # of the address: 1 asks for the numbers in full
 EVENTS: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 COLUMNS: Final = (
     "recipient",
@@ -87,7 +88,7 @@ class BroadcastProgress:
             path=paths.BROADCAST_RESULTS,
             needs=Right.BROADCASTS_RESULTS,
             handler=self.file,
-            summary="what became of each message, as a CSV file",
+            summary="what became of each message, as a CSV file; numbers in full for whoever may search by them, too",
         )
 
     # ---- events
@@ -149,13 +150,17 @@ class BroadcastProgress:
     # ---- the file
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        desk, standing = self._desk, await self._desk.one(request)
+        desk, standing, officer = self._desk, await self._desk.one(request), signed(request).officer
         if standing is None:
             return desk.missing(request)
+        unmasked = request.query.get(UNMASKED) == "1"
+        if unmasked and not officer.may(Right.MESSAGES_FIND):
+            return desk.pages.refuse(request, HTTPStatus.FORBIDDEN)
         if request.method == "HEAD":  # nothing is taken away
             return web.Response(content_type="text/csv", headers=HEADERS)
         identifier = standing.broadcast.id
-        await desk.audit.note(request, "broadcast.results_exported", f"broadcast:{identifier}")
+        numbers = "full" if unmasked else "masked"
+        await desk.audit.note(request, "broadcast.results_exported", f"broadcast:{identifier}", numbers=numbers)
         name = f"ket-qua-{identifier}-{desk.clock().astimezone(LOCAL_ZONE):%Y%m%d-%H%M}.csv"
         response = web.StreamResponse(headers=HEADERS | {"Content-Disposition": f'attachment; filename="{name}"'})
         response.content_type, response.charset = "text/csv", "utf-8"
@@ -164,7 +169,7 @@ class BroadcastProgress:
         heads = texts["broadcast_file_column"]
         await response.write(MARK + csv_lines([[heads[column] for column in COLUMNS]]))
         try:
-            async for rows in self._rows(identifier, signed(request).scope):
+            async for rows in self._rows(identifier, signed(request), unmasked=unmasked):
                 await response.write(csv_lines(_line(row, texts) for row in rows))
         except StoreError:  # half a file must not look whole
             log.warning("console.file_broken", path=paths.BROADCAST_RESULTS)
@@ -172,9 +177,9 @@ class BroadcastProgress:
                 request.transport.abort()
         return response
 
-    async def _rows(self, identifier: int, scope: frozenset[str]) -> AsyncIterator[Sequence[ResultRow]]:
-        after = 0
-        while found := await self._desk.broadcasts.results(identifier, scope, after=after, limit=FILE_PAGE):
+    async def _rows(self, identifier: int, me: Signed, *, unmasked: bool) -> AsyncIterator[Sequence[ResultRow]]:
+        after, results = 0, self._desk.broadcasts.results
+        while found := await results(identifier, me.officer, me.scope, after=after, limit=FILE_PAGE, unmasked=unmasked):
             yield found
             after = found[-1].id
 

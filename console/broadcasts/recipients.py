@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -98,15 +98,18 @@ class Recipients:
     languages: frozenset[str]
     columns: Columns | None = None
     rows: int = 0  # with something in them, the heads not counted
+    _position: int = 0
     _seen: dict[Address, int] = field(default_factory=dict)
 
-    def read(self, rows: Iterator[Sequence[str]]) -> Iterator[FileRow | RowFault]:
-        """Each row that is not empty, as it is or what is wrong with it.
+    def read(self, rows: Iterable[Sequence[str]]) -> Iterator[FileRow | RowFault]:
+        """Each of the next rows that is not empty, as it is or what is wrong with it; after the last of all to be followed
+        by `end`.
 
         Raises:
             FileRefused: the file as a whole is not taken.
         """
-        for position, row in enumerate(rows, 1):
+        for row in rows:
+            self._position = position = self._position + 1
             cells = self._checked(position, row)
             if not any(cells):
                 continue
@@ -117,6 +120,9 @@ class Recipients:
             if self.rows > MOST_ROWS:
                 raise FileRefused(FileFault.ROWS, position)
             yield self._recipient(position, cells, self.columns)
+
+    def end(self) -> None:
+        """Raises FileRefused: there was nobody in it."""
         if not self.rows:
             raise FileRefused(FileFault.NO_ROWS)
 

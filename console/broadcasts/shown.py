@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from console.accounts.ports import AuditEntry
 from console.accounts.shown import local, local_to_the_second
@@ -14,8 +14,10 @@ from console.broadcasts.ports import Standing, Tally
 from console.broadcasts.sizing import Size
 from domain.agencies import Agencies
 from domain.broadcast_texts import PLACEHOLDERS, VIETNAMESE
-from domain.broadcasts import AudienceKind, Broadcast
+from domain.broadcasts import AudienceKind, Broadcast, BroadcastState
 
+MOST_SIGNS: Final = 12  # that are named: a text in Khmer is made of such
+KEPT_BACK: Final = frozenset({"ready", "held", "dropped"})  # of what is stopped
 Words = Mapping[str, Any]  # the texts of a language, by section
 
 
@@ -72,6 +74,7 @@ def _audience(broadcast: Broadcast, texts: Words, agencies: Agencies, language: 
     audience, words = broadcast.audience, texts["broadcast"]
     names = [agency_name(each, agencies, language) for each in audience.agencies]
     yield words["kind"], texts["broadcast_kind"][audience.kind]
+    yield words["again"], words["again_value"] if audience.failed_of else ""
     yield words["agencies"], ", ".join(names)
     yield words["procedure"], audience.procedure
     yield words["statuses"], ", ".join(texts["broadcast_status"][str(int(each))] for each in audience.statuses)
@@ -87,7 +90,12 @@ def progress_of(standing: Standing, texts: Words) -> Mapping[str, Any]:
     tally, people = standing.tally, standing.broadcast.people
     left_out = sum(tally.left_out.values())
     waiting = tally.under_way + (0 if tally.all_written else max(people - tally.written - left_out, 0))
-    figures = {"sent": tally.sent, "delivered": tally.delivered, "failed": tally.failed, "waiting": waiting}
+    stopped = standing.broadcast.state is BroadcastState.STOPPED
+    if stopped:  # nobody waits any more
+        gone = sum(each.messages for each in tally.results if each.state not in KEPT_BACK)
+        waiting = max(people - gone - left_out, 0)
+    figures = {"sent": tally.sent, "delivered": tally.delivered, "failed": tally.failed}
+    figures["never" if stopped else "waiting"] = waiting
     ended = max(people - waiting, 0)
     return {
         "state": standing.broadcast.state.value,
@@ -106,7 +114,7 @@ def results_of(tally: Tally, texts: Words) -> Sequence[tuple[str, str, str, str]
         (
             states.get(each.state, each.state),
             deliveries.get(each.delivery, each.delivery) if each.delivery else "",
-            each.reason,
+            reason(each.reason, texts),
             number(each.messages),
         )
         for each in sorted(tally.results, key=lambda each: -each.messages)
@@ -114,6 +122,12 @@ def results_of(tally: Tally, texts: Words) -> Sequence[tuple[str, str, str, str]
     left_out = texts["broadcast_left_out"]
     rows += [(left_out["title"], "", left_out.get(why, why), number(many)) for why, many in tally.left_out.items()]
     return rows
+
+
+def reason(code: str, texts: Words) -> str:
+    """Why, in words; what the network says as it says it."""
+    words = texts["broadcast_reason"]
+    return words.get(code) or (words["of_network"].format(code) if code else "")
 
 
 def trail_of(entries: Sequence[AuditEntry], texts: Words) -> Sequence[Mapping[str, str]]:
@@ -145,14 +159,14 @@ def sections_of(estimate: Estimate, texts: Words) -> Sequence[Section]:
 
 def _size(size: Size, texts: Words) -> Sequence[tuple[str, str]]:
     words = texts["broadcast_count"]
-    signs = ", ".join(f"{sign.name} ×{sign.times}" for sign in size.forcing)
+    signs = ", ".join(f"{sign.name} ×{sign.times}" for sign in size.forcing[:MOST_SIGNS])
     plain = words["plain_value"].format(most=size.plain_most) if size.worth_plain else ""
     rows = (
         (words["characters"], str(size.characters)),
         (words["segments"], str(size.segments)),
         (words["most"], str(size.most)),
         (words["alphabet"], words["ucs2"] if size.is_ucs2 else words["gsm7"]),
-        (words["forcing"], signs),
+        (words["forcing"], words["forcing_more"].format(signs) if len(size.forcing) > MOST_SIGNS else signs),
         (words["plain"], plain),
     )
     return [row for row in rows if row[1]]
@@ -162,15 +176,16 @@ def _people(estimate: Estimate, texts: Words) -> Sequence[tuple[str, str]]:
     words, channels, count, cost = texts["broadcast_count"], texts["broadcast_channel"], estimate.count, estimate.cost
     if count is None or cost is None:
         return ()
-    about = "{}" if not count.more else words["at_least"]
-    rows = [(words["dossiers"], about.format(number(count.dossiers)))]
-    rows += [(channels.get(name, name), about.format(number(many))) for name, many in sorted(count.people.items())]
+    about = "{}" if not count.more or estimate.known else words["at_least"]
+    rows = [(words["dossiers"], about.format(number(estimate.known or count.dossiers)))]
+    if not estimate.known:
+        rows += [(channels.get(name, name), about.format(number(many))) for name, many in sorted(count.people.items())]
     rows += [(words[f"out_{why}"], number(many)) for why, many in count.taken_out.items() if f"out_{why}" in words]
     rows += [(words["waits"], number(count.waits))] if count.waits else []
     rows += [
         (words["total_segments"], about.format(number(cost.segments))),
         (words["dong"], about.format(words["dong_value"].format(number(cost.dong)))),
-        (words["duration"], words["not_sending"] if cost.seconds is None else duration(cost.seconds)),
+        (words["duration"], words["not_sending"] if cost.seconds is None else about.format(duration(cost.seconds))),
     ]
     return rows
 

@@ -76,7 +76,7 @@ class BroadcastTests:
         if address is None or origin is None:
             fault = "no_channel" if address else "bad_address"
             return await self._refused(request, standing, fault)
-        text = await self._text(standing, fields.get("language", ""))
+        text = await self._text(standing, fields.get("language", ""), signed(request).scope)
         if not text:
             return await self._refused(request, standing, "no_text")
         now, broadcast = self._desk.clock(), standing.broadcast
@@ -92,7 +92,10 @@ class BroadcastTests:
             expires_at=now + GOOD_FOR,
         )
         to = f"{address.scheme} …{address.value[-TOLD:]}"
-        noted = self._desk.noted(request, TESTED, broadcast.id, to=to)
+        # The same form sent twice is told by its number: it sends one.
+        noted = self._desk.noted(
+            request, TESTED, broadcast.id, to=to, form=str(self._desk.form_id(fields.get("id", "")))
+        )
         officer, scope = signed(request).officer, signed(request).scope
         acted = await self._desk.broadcasts.test(broadcast.id, message, officer, scope, noted)
         return await self._pages.told(request, acted, "tested")
@@ -105,10 +108,10 @@ class BroadcastTests:
         chat = CHATS.get(scheme)
         return Address(scheme, typed) if chat is not None and chat.fullmatch(typed) else None
 
-    async def _text(self, standing: Standing, language: str) -> str:
+    async def _text(self, standing: Standing, language: str, scope: frozenset[str]) -> str:
         """As the first of those it is meant for would read it."""
         broadcast = standing.broadcast
-        rows = await self._desk.broadcasts.preview(broadcast.audience, identifier=broadcast.id, limit=1)
+        rows = await self._desk.broadcasts.preview(broadcast.audience, scope, identifier=broadcast.id, limit=1)
         row = rows[0] if rows else PreviewRow(recipient="", channel="sms", language=None)
         return MARK + self._desk.text_for(standing, row, language) if language in broadcast.texts else ""
 

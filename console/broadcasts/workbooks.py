@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
-from openpyxl import load_workbook
-
 from console.broadcasts.file_limits import (
     LARGEST_STRINGS,
     LARGEST_UNPACKED,
@@ -102,6 +100,8 @@ def _unpacked(archive: zipfile.ZipFile, part: zipfile.ZipInfo, most: int) -> int
 
 
 def _rows(path: Path) -> Iterator[Sequence[str]]:
+    from openpyxl import load_workbook  # noqa: PLC0415 - heavy: whoever reads no workbook does not import it
+
     with (
         path.open("rb") as file,
         closing(load_workbook(file, read_only=True, data_only=True, keep_links=False)) as book,
@@ -118,6 +118,8 @@ def _as_text(value: object) -> str:
         return ""
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else str(value)
+    if isinstance(value, datetime) and (value.hour, value.minute) != (0, 0):
+        return f"{value:%d/%m/%Y %H:%M}"
     if isinstance(value, datetime | date):
         return f"{value:%d/%m/%Y}"
     return nfc(str(value))

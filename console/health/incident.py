@@ -23,7 +23,9 @@ from domain.agencies import Agencies
 from domain.calendar import LOCAL_ZONE
 from domain.officers import Right
 
-SEND = "send"  # of the field `step`; anything else shows what would be sent
+# Of the field `step`; anything else shows what would be sent.
+SEND = "send"
+NOW = "now"  # what the screen of health says is wrong, in one click (decision 40/2016 art. 6.4: at once)
 
 
 class IncidentPages:
@@ -72,12 +74,12 @@ class IncidentPages:
 
     async def write(self, request: web.Request) -> web.Response:
         """With what is wrong now, to begin from."""
-        found = [sentence(alarm, self._told_in) for alarm in alarms(await self._board.picture())]
-        return self._form(request, clean(" ".join(found)))
+        return self._form(request, await self._wrong())
 
     async def send(self, request: web.Request) -> web.Response:
         fields = await read_form(request)
-        words = clean(fields.get("words", ""))
+        step = fields.get("step")
+        words = await self._wrong() if step == NOW else clean(fields.get("words", ""))
         texts = self._pages.texts(request)["incident"]
         if not self._outlets:
             return self._form(request, words, texts["nobody"])
@@ -86,9 +88,13 @@ class IncidentPages:
         report = self._report(request, words)
         if not report.fits:
             return self._form(request, words, texts["too_long"].format(segments=report.segments))
-        if fields.get("step") != SEND:
+        if step not in (SEND, NOW):
             return self._look(request, words, report)
         return await self._sent(request, words, report)
+
+    async def _wrong(self) -> str:
+        """What is wrong now, in the words of reports."""
+        return clean(" ".join(sentence(alarm, self._told_in) for alarm in alarms(await self._board.picture())))
 
     async def _sent(self, request: web.Request, words: str, report: Report) -> web.Response:
         noted = self._audit.entry(request, ACTION, recipients=len(self._outlets), digest=report.digest)

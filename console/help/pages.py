@@ -16,6 +16,8 @@ from domain.officers import RIGHTS, OfficerRole, Right
 SCREENS: Mapping[str, Sequence[Right]] = {
     "account": (),
     "health": (Right.HEALTH_SEE, Right.INCIDENT_REPORT),
+    "intake": (Right.INTAKE_SEE, Right.INTAKE_WORK, Right.INTAKE_NUMBERS),
+    "outage": (Right.INTAKE_NUMBERS, Right.INTAKE_WORK, Right.INTAKE_SEE),
     "broadcasts": (
         Right.BROADCASTS_SEE,
         Right.BROADCASTS_WRITE,
@@ -53,11 +55,13 @@ class HelpPages:
 
     async def listed(self, request: web.Request) -> web.Response:
         texts = self._pages.texts(request)["help_page"]
-        return self._pages.render(request, "help.html", screens=[(name, texts[name]) for name in SCREENS])
+        return self._pages.render(
+            request, "help.html", screens=[(name, texts[name]) for name in SCREENS if name not in self._pages.absent]
+        )
 
     async def show(self, request: web.Request) -> web.Response:
         name = request.match_info["page"]
-        if name not in SCREENS:
+        if name not in SCREENS or name in self._pages.absent:
             return self._pages.refuse(request, HTTPStatus.NOT_FOUND)
         texts = self._pages.texts(request)
         return self._pages.render(

@@ -29,7 +29,7 @@ from domain.officers import Right
 
 PAGE = 30
 FOLLOWS = 50
-LOOK = 200  # messages of one person read at a time, of which those of the own agencies are shown
+LOOK = 200  # messages of one person read at a time by who sees only some of them
 MOST_LOOKS = 10
 LONGEST = 200  # characters of what is looked for
 NUMBER: Final = re.compile(r"[1-9]\d{7,14}", re.ASCII)  # typed in full, its country's digits included (E.164)
@@ -164,12 +164,13 @@ class MessagePages:
     ) -> tuple[Sequence[Turn], int | None]:
         """A page of those about dossiers of the own agencies, and where to go on; None: there is no more."""
         own: list[Turn] = []
+        look = PAGE + 1 if reach(signed(request).scope, self._agencies) is None else LOOK
         for _ in range(MOST_LOOKS):
-            turns = await self._conversations.with_person(address, before=before, limit=LOOK)
+            turns = await self._conversations.with_person(address, before=before, limit=look)
             own += [turn for turn in turns if self._may_see(request, turn.dossier_code)]
             if len(own) > PAGE:
                 return own[:PAGE], own[PAGE - 1].id
-            if len(turns) < LOOK:
+            if len(turns) < look:
                 return own, None
             before = turns[-1].id
         return own, before

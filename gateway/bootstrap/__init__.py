@@ -16,8 +16,17 @@ from gateway.bootstrap.desk import (
 )
 from gateway.bootstrap.hooks import sign_hook
 from gateway.bootstrap.incidents import report_incident
+from gateway.bootstrap.intake_outside import intake_desk
 from gateway.bootstrap.looking import standing
-from gateway.bootstrap.officers import add_officer, close_officer, list_officers, reset_officer
+from gateway.bootstrap.officers import (
+    ReadyOfficer,
+    add_officer,
+    add_ready_officers,
+    close_officer,
+    list_officers,
+    reset_officer,
+)
+from gateway.bootstrap.reserving import reserve_codes
 from gateway.bootstrap.serving import serve
 from gateway.bootstrap.sites import add_site, change_site, list_sites, pasted, revoke_site, site_agency, site_use
 from gateway.bootstrap.sources import inspect_sources, list_sources
@@ -26,7 +35,9 @@ from gateway.bootstrap.watching import trigger_script
 from gateway.bootstrap.words import read_words
 
 __all__ = [
+    "ReadyOfficer",
     "add_officer",
+    "add_ready_officers",
     "add_site",
     "cancel_stoppage",
     "change_site",
@@ -34,6 +45,7 @@ __all__ = [
     "close_hold",
     "close_officer",
     "inspect_sources",
+    "intake_desk",
     "letters",
     "list_holds",
     "list_officers",
@@ -47,6 +59,7 @@ __all__ = [
     "plan_stoppage",
     "read_words",
     "report_incident",
+    "reserve_codes",
     "reset_officer",
     "revoke_site",
     "serve",

@@ -10,6 +10,8 @@ from adapters.onestop.contacts import SqlContacts
 from adapters.onestop.watched import WatchedDatabase
 from channels.base import Channel
 from channels.sms.numbers import normalise
+from channels.sms.segments import plan
+from domain.broadcast_fitness import Basis, Fitness
 from domain.broadcast_texts import BroadcastWriter
 from domain.calendar import local_day
 from domain.message import Address
@@ -20,7 +22,7 @@ from gateway.bootstrap.sources import asked_over_http, read_database_mapping
 from gateway.bootstrap.store import OpenStore
 from gateway.bootstrap.words import Words
 from gateway.settings import Settings
-from notifications.broadcasting import Broadcasting, BroadcastRules, ahead_of
+from notifications.broadcasting import BroadcastFigures, Broadcasting, BroadcastRules, ahead_of
 from notifications.ports import Contacts
 
 PAGE = 500  # messages in one transaction
@@ -34,6 +36,7 @@ def make_broadcasting(
     opened: OpenStore,
     channels: Sequence[Channel],
     new_id: Callable[[], int],
+    figures: BroadcastFigures,
     stack: AsyncExitStack,
 ) -> Broadcasting:
     """`stack` closes what the numbers on dossiers are read with; nothing is connected before it is needed.
@@ -47,6 +50,7 @@ def make_broadcasting(
         writer=make_broadcast_writer(words, opened.clock),
         contacts=_contacts(settings, stack),
         read_number=read_number,
+        fits=make_fitness(settings, words).fits,
         reached=None if account is None else reached_by(account),
         rules=BroadcastRules(
             schedule=schedule_rules(chosen),
@@ -57,7 +61,25 @@ def make_broadcasting(
         calendar=read_calendar(chosen.calendar, local_day(opened.clock())),
         clock=opened.clock,
         new_id=new_id,
+        figures=figures,
     )
+
+
+def make_fitness(settings: Settings, words: Words) -> Fitness:
+    """What may leave at all: the store asks it where a broadcast is submitted and approved, the expander of each text."""
+    return Fitness(
+        agencies=words.agencies,
+        bases=tuple(Basis(agency=each.agency, words=each.words) for each in settings.console.legal_bases),
+        segments=segments_of(settings),
+        most_segments=settings.console.broadcast_segments,
+    )
+
+
+def segments_of(settings: Settings) -> Callable[[str], int]:
+    """Counts as the account does that notices leave by."""
+    account = account_for_notices(settings)
+    alphabet = "gsm" if account is None else account.default_alphabet
+    return lambda text: len(plan(text, default_alphabet=alphabet).parts)
 
 
 def make_broadcast_writer(words: Words, clock: Callable[[], datetime]) -> BroadcastWriter:

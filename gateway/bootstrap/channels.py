@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from channels.base import Channel, Inlet
 from channels.media import PictureLimits, PictureReader, PictureRefused, Refusal
 from channels.sms.channel import SmsChannel
-from channels.telegram.channel import TelegramChannel
 from channels.zalo.channel import ZaloChannel
 from domain.catalogue import Catalogue
 from domain.errors import ChannelError, PictureUnavailable
@@ -21,6 +20,9 @@ from gateway.bootstrap.telegram import make_telegram
 from gateway.bootstrap.zalo import make_zalo
 from gateway.metrics import Metrics
 from gateway.settings import Settings, ZaloSettings
+
+if TYPE_CHECKING:
+    from channels.telegram.channel import TelegramChannel
 
 COMMANDS = ("help", "ds", "dung", "bat", "vi", "en", "km")  # of a bot's menu, as they are typed
 NOTHING_IN_IT = frozenset({Refusal.NOT_A_PICTURE, Refusal.DAMAGED})  # looked at, and there is no code

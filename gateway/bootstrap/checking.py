@@ -13,9 +13,8 @@ from pathlib import Path
 
 from yarl import URL
 
-from adapters.store.overview import schema_of_sqlite
+from adapters.store.overview import schema_of_sqlite, sqlite_lacks_tables
 from channels.base import Health
-from channels.telegram.knocking import knock
 from domain.agencies import Agencies
 from domain.calendar import local_day
 from domain.code_legacy import LegacyPattern
@@ -23,11 +22,13 @@ from domain.errors import StoreUnavailable
 from gateway.bootstrap.calendar import read_calendar
 from gateway.bootstrap.console_texts import read_console_texts
 from gateway.bootstrap.incidents import unreachable
+from gateway.bootstrap.intake import refuse_slips
+from gateway.bootstrap.intake_files import FilesRoom
 from gateway.bootstrap.officers import list_officers
 from gateway.bootstrap.shared import connect_redis, redis_check
 from gateway.bootstrap.sources import make_sealer, make_sources, source_checks
 from gateway.bootstrap.store import make_store, timeouts
-from gateway.bootstrap.telegram import telegram_account
+from gateway.bootstrap.telegram import telegram_checks
 from gateway.bootstrap.watching import watched_how
 from gateway.bootstrap.words import Words, read_words
 from gateway.http import Check, ask
@@ -56,6 +57,8 @@ async def check(settings: Settings) -> Sequence[Finding]:
     async with AsyncExitStack() as stack:
         checks = {**_checks(settings, stack), **_notice_checks(settings, words)}
         checks["console"] = partial(_check_console, settings, words.agencies)
+        if settings.intake.agencies:
+            checks["intake"] = partial(_check_desk, settings, words)
         healths = await asyncio.gather(*(ask(name, each, TIME_LIMIT) for name, each in checks.items()))
     return [Finding(name, health) for name, health in zip(checks, healths, strict=True)]
 
@@ -67,9 +70,12 @@ def _checks(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Check]:
         stack.push_async_callback(redis.aclose)
         checks["redis"] = redis_check(redis)
     checks |= source_checks(make_sources(settings, Metrics(), stack, make_sealer(settings)))
+    if settings.intake.agencies:
+        ours = f"source {settings.intake.source}"
+        checks[ours] = partial(_check_ours, settings, checks[ours])
+        checks["files"] = FilesRoom(settings.intake).health
     checks |= {f"sms {account.name}": _smsc_check(account) for account in settings.sms}
-    bots = [telegram_account(account, settings.web.base_url) for account in settings.telegram]
-    checks |= {f"telegram {bot.name}": partial(knock, bot) for bot in bots}
+    checks |= telegram_checks(settings.telegram, settings.web.base_url)
     return checks | {f"zalo {account.name}": _platform_check(account) for account in settings.zalo}
 
 
@@ -153,6 +159,37 @@ def _check_file(path: Path) -> Health:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise StoreUnavailable(f"{path} is not there, and {nearest} is no directory we may write in")
     return Health(ok=True, detail="not there yet; the first start makes it")
+
+
+async def _check_ours(settings: Settings, check: Check) -> Health:
+    """The source that is a view of the store: with the tables it comes."""
+    if await _lacks_tables(settings):
+        return Health(ok=True, detail="not there yet; `tracuu migrate`, or the first start, makes it")
+    return await check()
+
+
+async def _lacks_tables(settings: Settings) -> bool:
+    database = settings.database
+    if not database.shared:
+        return await asyncio.to_thread(sqlite_lacks_tables, database.path)
+    make_store(settings)  # which says what does not go together
+    from adapters.store.postgres_overview import postgres_lacks_tables  # noqa: PLC0415 - an extra
+
+    return await postgres_lacks_tables(database.url.get_secret_value(), timeouts(database))
+
+
+# ---- the desk
+
+
+async def _check_desk(settings: Settings, words: Words) -> Health:
+    """Who works with the intake module, and when it is open."""
+    refuse_slips(settings, words)
+    chosen = settings.intake
+    agencies = ", ".join(each.agency for each in chosen.agencies)
+    return Health(
+        ok=True,
+        detail=f"desks of {agencies}; open {', '.join(chosen.hours)}; what comes after {chosen.cut_off} is of the next day",
+    )
 
 
 # ---- an SMSC, a platform

@@ -13,6 +13,7 @@ from aiohttp import web
 from channels.base import Channel
 from channels.web import paths as web_paths
 from channels.web.client import client_address
+from console import paths
 from console.accounts.audit import Audit
 from console.accounts.audit_pages import AuditPages
 from console.accounts.doors import Doors
@@ -36,9 +37,13 @@ from console.sites.pages import SitePages
 from conversation.ports import Budgets
 from domain.agencies import Agencies
 from gateway.bootstrap.console_broadcasts import BroadcastParts, BroadcastSlice, make_broadcast_slice
+from gateway.bootstrap.console_intake import make_intake_desk, make_intake_slice
 from gateway.bootstrap.console_messages import feedback_pages, message_pages
+from gateway.bootstrap.console_outage import make_outage_slice
+from gateway.bootstrap.console_prints import make_intake_prints
 from gateway.bootstrap.console_texts import read_console_texts
 from gateway.bootstrap.incidents import make_outlets
+from gateway.bootstrap.intake import Intake
 from gateway.bootstrap.notices import make_voices
 from gateway.bootstrap.store import OpenStore
 from gateway.bootstrap.words import Words
@@ -56,7 +61,7 @@ class Slice(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleParts:
-    """What the console is made of. `channels`: all accounts, whoever holds them."""
+    """What the console is made of. `channels`: all accounts, whoever holds them; `intake`: None, where no agency works with it."""
 
     settings: Settings
     words: Words
@@ -65,6 +70,7 @@ class ConsoleParts:
     surroundings: Surroundings
     new_id: Callable[[], int]
     channels: Sequence[Channel]
+    intake: Intake | None = None
 
     @property
     def agencies(self) -> Agencies:
@@ -89,12 +95,12 @@ def make_console(parts: ConsoleParts, stack: AsyncExitStack) -> Console:
     settings, chosen = parts.settings, parts.settings.console
     assets = Assets()
     texts = read_console_texts(settings)
-    pages = Pages(texts, assets.addresses)
+    pages = Pages(texts, assets.addresses, absent=() if parts.intake else ("intake", "outage"))
     board = Board(parts.opened.store.health(), parts.surroundings, clock=parts.opened.clock)
     shared = _shared(parts, pages, board, texts, stack)
     home, health = Home(pages), HealthPages(pages, board=board, still=shared.who.still)
     broadcasts = _broadcasts(shared, stack)
-    slices: Sequence[Slice] = [assets, home, health, *broadcasts.pages, *_slices(shared)]
+    slices: Sequence[Slice] = [assets, home, health, *broadcasts.pages, *_slices(shared, stack)]
     guards = guarded([route for each in slices for route in each.routes()], shared.who, pages.refuse)
     routes = sheltered(guards, pages.refuse)
     app = make_app(
@@ -102,6 +108,7 @@ def make_console(parts: ConsoleParts, stack: AsyncExitStack) -> Console:
         https=chosen.secure_cookies,
         hsts_s=settings.web.hsts_s if chosen.secure_cookies else 0,
         lost=home.lost,
+        uploads=paths.UPLOADS,
     )
 
     async def say_goodbye(_: web.Application) -> None:
@@ -176,7 +183,7 @@ def session_limits(chosen: ConsoleSettings) -> Limits:
 # ---- the slices
 
 
-def _slices(shared: _Shared) -> list[Slice]:
+def _slices(shared: _Shared, stack: AsyncExitStack) -> list[Slice]:
     """Every slice of the console. Another one is made in a function of its own and added to this list."""
     return [
         *_accounts(shared),
@@ -184,6 +191,7 @@ def _slices(shared: _Shared) -> list[Slice]:
         *_sites(shared),
         HelpPages(shared.pages),
         *_messages(shared),
+        *_intake(shared, stack),
     ]
 
 
@@ -264,6 +272,24 @@ def _messages(shared: _Shared) -> list[Slice]:
         new_id=parts.new_id,
     )
     return [*found, opinions]
+
+
+def _intake(shared: _Shared, stack: AsyncExitStack) -> list[Slice]:
+    parts = shared.parts
+    if parts.intake is None:
+        return []
+    desk = make_intake_desk(
+        shared.pages,
+        parts.settings,
+        parts.words,
+        parts.opened,
+        intake=parts.intake,
+        audit=shared.audit,
+        new_id=parts.new_id,
+    )
+    prints = make_intake_prints(desk, parts.settings, parts.words, parts.opened, shared.texts)
+    outage = make_outage_slice(desk, parts.settings, shared.texts, stack)
+    return [*make_intake_slice(desk), *prints, *outage]
 
 
 def _sites(shared: _Shared) -> list[Slice]:

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from channels.base import Channel
-from channels.sms.segments import plan
 from console.accounts.audit import Audit
 from console.accounts.doors import Doors
 from console.accounts.sessions import Who
 from console.broadcasts.actions import BroadcastActions
+from console.broadcasts.counts import Counts
 from console.broadcasts.desk import Desk
 from console.broadcasts.estimates import Estimator, Rates
 from console.broadcasts.file_pages import RecipientFiles
-from console.broadcasts.form import Basis
 from console.broadcasts.imports import Imports
 from console.broadcasts.pages import BroadcastPages
 from console.broadcasts.ports import DayCount
@@ -24,7 +23,7 @@ from console.broadcasts.progress import BroadcastProgress
 from console.broadcasts.trying import BroadcastTests, Origin, OriginOf
 from console.page import Pages
 from domain.message import Address
-from gateway.bootstrap.broadcasts import make_broadcast_writer, read_number
+from gateway.bootstrap.broadcasts import make_broadcast_writer, make_fitness, read_number, segments_of
 from gateway.bootstrap.notices import account_for_notices, schedule_rules
 from gateway.bootstrap.store import OpenStore
 from gateway.bootstrap.words import Words
@@ -58,10 +57,10 @@ class BroadcastParts:
 
 
 def make_broadcast_slice(parts: BroadcastParts, stack: AsyncExitStack) -> BroadcastSlice:
-    """`stack` ends the reading of files that is under way."""
+    """`stack` ends the reading of files and the counting that is under way."""
     settings, words, clock = parts.settings, parts.words, parts.opened.clock
-    chosen = settings.console
-    broadcasts = parts.opened.store.broadcasts(good_for=timedelta(hours=chosen.approval_hours))
+    chosen, fitness = settings.console, make_fitness(settings, words)
+    broadcasts = parts.opened.store.broadcasts(good_for=timedelta(hours=chosen.approval_hours), fitness=fitness)
     desk = Desk(
         pages=parts.pages,
         broadcasts=broadcasts,
@@ -69,22 +68,16 @@ def make_broadcast_slice(parts: BroadcastParts, stack: AsyncExitStack) -> Broadc
         log=parts.opened.store.audit(),
         agencies=words.agencies,
         writer=make_broadcast_writer(words, clock),
-        bases=tuple(Basis(agency=each.agency, words=each.words) for each in chosen.legal_bases),
+        bases=fitness.bases,
         languages=LANGUAGES,
         canary=chosen.canary,
         ids=parts.new_id,
         clock=clock,
     )
     rules = schedule_rules(settings.notices)
-    page = BroadcastPages(
-        desk,
-        Estimator(
-            broadcasts=broadcasts,
-            rates=_rates(settings, parts.channels),
-            clock=clock,
-            day=lambda: DayCount(began=day_began(clock()), per_day=rules.per_day),
-        ),
-    )
+    counts = Counts(broadcasts, clock=clock, day=lambda: DayCount(began=day_began(clock()), per_day=rules.per_day))
+    stack.push_async_callback(counts.close)
+    page = BroadcastPages(desk, Estimator(counts=counts, rates=_rates(settings, parts.channels)))
     imports = Imports(broadcasts, normalise=read_number, languages=LANGUAGES, ids=parts.new_id)
     stack.push_async_callback(imports.close)
     progress = BroadcastProgress(desk, still=parts.who.still)
@@ -98,14 +91,13 @@ def make_broadcast_slice(parts: BroadcastParts, stack: AsyncExitStack) -> Broadc
 def _rates(settings: Settings, channels: Sequence[Channel]) -> Rates:
     """Segments and money by the account that notices leave by; without one nothing is said of the time."""
     account = account_for_notices(settings)
-    alphabet = "gsm" if account is None else account.default_alphabet
     name = "" if account is None else account.name
 
     def tps() -> float:
         return sum(channel.rate for channel in channels if channel.account == name and channel.ready)
 
     return Rates(
-        segments=lambda text: len(plan(text, default_alphabet=alphabet).parts),
+        segments=segments_of(settings),
         tps=tps,
         dong_per_segment=settings.console.dong_per_segment,
     )

@@ -9,9 +9,10 @@ from datetime import timedelta
 from channels.base import Channel
 from channels.sms.numbers import normalise
 from conversation.answer import Shape
+from conversation.filing_pins import ProveByPin
 from conversation.guards import Guards
 from conversation.joining import JoinTalk
-from conversation.pins import FollowByPin, PinLine, PinPost, PinRules
+from conversation.pins import FollowByPin, PinLine, PinPost, PinRules, PinSealer
 from conversation.ports import Budgets
 from conversation.questions import Questions
 from domain.message import Address
@@ -29,6 +30,7 @@ class Codes:
 
     opened: OpenStore
     budgets: Budgets
+    guards: Guards
     writer: ReplyWriter
     post: PinPost
     line: PinLine
@@ -47,6 +49,19 @@ class Codes:
             line=self.line,
             rules=self.rules,
             key=self.key,
+            clock=self.opened.clock,
+        )
+
+    def proving(self) -> ProveByPin:
+        """Numbers on dossiers that are filed online."""
+        return ProveByPin(
+            links=self.opened.store.links(),
+            budgets=self.budgets,
+            guards=self.guards,
+            post=self.post,
+            line=self.line,
+            rules=self.rules,
+            sealer=PinSealer(self.key),
             clock=self.opened.clock,
         )
 
@@ -101,6 +116,7 @@ def make_codes(
     return Codes(
         opened=opened,
         budgets=budgets,
+        guards=guards,
         writer=writer,
         post=post,
         line=line,

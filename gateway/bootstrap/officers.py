@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.store.officers import StoreOfficers
@@ -10,7 +11,7 @@ from adapters.store.outside import OutsideSteps
 from console.accounts.passwords import Hasher, one_time_password
 from console.accounts.ports import Account, AuditEntry, Changed, Officers
 from domain.ids import IdSequence
-from domain.officers import Officer
+from domain.officers import Officer, OfficerRole
 from gateway.bootstrap.desk import outside
 from gateway.bootstrap.store import utc_now
 from gateway.bootstrap.words import read_words
@@ -25,11 +26,24 @@ _FAULTS = {
 }
 
 
-class _Noting:
-    """Makes ids and entries; the clock is this machine's."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyOfficer:
+    """Who can sign in at once: of a demo. `secret`: of the codes, base32."""
 
-    def __init__(self) -> None:
+    login: str
+    name: str
+    agency: str
+    roles: frozenset[OfficerRole]
+    password: str
+    secret: str
+
+
+class _Noting:
+    """Makes ids and entries; the clock is this machine's. `login`: who did it."""
+
+    def __init__(self, login: str = LOGIN) -> None:
         ids = IdSequence(0)
+        self._login = login
         self.now: datetime = utc_now()
         self.new_id: Callable[[], int] = lambda: ids.next(int(self.now.timestamp() * 1000))
 
@@ -38,7 +52,7 @@ class _Noting:
             id=self.new_id(),
             at=self.now,
             officer_id=None,
-            login=LOGIN,
+            login=self._login,
             agency="",
             action=action,
             about=f"officer:{officer.id}",
@@ -73,6 +87,33 @@ async def add_officer(settings: Settings, wanted: NewOfficer) -> str:
     if not await _officers(settings).add(account, noting.entry("officer.added", officer)):
         raise OfficerFault(f"somebody has the login {wanted.login}")
     return password
+
+
+async def add_ready_officers(settings: Settings, wanted: Sequence[ReadyOfficer], *, by: str) -> None:
+    """Into a store that has its tables.
+
+    Raises:
+        OfficerFault: somebody has one of the logins.
+    """
+    officers, hasher, noting = _officers(settings), Hasher(), _Noting(by)
+    try:
+        for each in wanted:
+            officer = Officer(
+                id=noting.new_id(),
+                login=each.login,
+                name=each.name,
+                agency=each.agency,
+                roles=each.roles,
+                created_at=noting.now,
+            )
+            password_hash = await hasher.hash(each.password)
+            account = Account(
+                officer=officer, password_hash=password_hash, totp_secret=each.secret, totp_step=0, created_by=by
+            )
+            if not await officers.add(account, noting.entry("officer.added", officer)):
+                raise OfficerFault(f"somebody has the login {each.login}")
+    finally:
+        await hasher.close()
 
 
 async def list_officers(settings: Settings) -> Sequence[ListedOfficer]:

@@ -6,7 +6,7 @@ import gc
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,13 +15,17 @@ from functools import partial
 import structlog
 
 from channels.base import Channel, RouteDef
+from channels.web.paths import UPLOADS
 from channels.web.sites import FLUSH_EVERY, REFRESH_EVERY, Sites
 from conversation.answer import Offers
 from conversation.guards import Guards
 from gateway.bootstrap.broadcasts import make_broadcasting
 from gateway.bootstrap.channels import Channels, make_channels, make_pictures, read_counters
 from gateway.bootstrap.console import Console, ConsoleParts, make_console
+from gateway.bootstrap.filing import make_filing, sweep_files
 from gateway.bootstrap.hooks import hook_routes
+from gateway.bootstrap.intake import Intake, make_intake
+from gateway.bootstrap.intake_files import LOOK_EVERY, FilesRoom, tidy_intake
 from gateway.bootstrap.lookups import make_lookups
 from gateway.bootstrap.notices import Telling, make_telling
 from gateway.bootstrap.numbers import make_codes
@@ -63,6 +67,7 @@ SIGNS_IN_A_LEASE = 3
 DELIVERY_LEASE = "delivery"
 DELIVERY_EVERY = 5.0  # seconds
 FIGURES_EVERY = 5.0  # seconds between two readings of what the console's screen of health shows
+WITH_FILES = frozenset({Role.WEB, Role.CONSOLE, Role.DELIVERY})  # the roles that touch files people hand in
 CALENDAR_EVERY = 30.0  # seconds between looks at what the clock brings: reminders, stoppages
 
 
@@ -84,6 +89,7 @@ class Made:
     broadcasting: Broadcasting | None
     watchers: Sequence[SourceWatcher]
     sites: Sites
+    intake: Intake | None
     console: Console | None  # where it is among our roles
     lost: Lost
     routes: Sequence[RouteDef]
@@ -149,6 +155,7 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
     )
     desk = None if codes is None else codes.desk(questions, lookups, disclosure)
     changes = Changes(shared.signals, lookups)
+    intake = make_intake(settings, words, opened, announce=changes, new_id=new_id)
     legacy = words.agencies.legacy_patterns()
     telling = make_telling(
         settings,
@@ -186,12 +193,19 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
             work=make_work_desk(settings, shared.budgets, clock),
             sites=sites,
             telegram=channels.telegram,
+            filing=make_filing(settings, words, intake, codes, shared.budgets, new_id=new_id, clock=clock),
         )
     )
     broadcasting = None
     if channels.all and Role.DELIVERY in duties.roles:
         broadcasting = make_broadcasting(
-            settings, words, opened=opened, channels=channels.all, new_id=new_id, stack=stack
+            settings,
+            words,
+            opened=opened,
+            channels=channels.all,
+            new_id=new_id,
+            figures=metrics,
+            stack=stack,
         )
     console = None
     if Role.CONSOLE in duties.roles:
@@ -213,6 +227,7 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
                     monotonic=time.monotonic,
                 ),
                 new_id=new_id,
+                intake=intake,
             ),
             stack,
         )
@@ -236,6 +251,7 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
         broadcasting=broadcasting,
         watchers=watchers,
         sites=sites,
+        intake=intake,
         console=console,
         lost=public.lost,
         routes=[
@@ -283,6 +299,10 @@ def make_supervisor(made: Made) -> Supervisor:
     read_figures(made, waiting)
     checks = {"process": supervisor.health, "store": waiting.health, "journal": made.dispatcher.health, **made.checks}
     checks |= {f"{each.name} {each.account}": health_of(each, leases[each.account]) for each in made.held}
+    room = _files_room(made)
+    if room is not None:
+        checks["files"] = room.health
+        made.metrics.read("files_free_bytes", room.reading)
     supervisor.parts = [
         Part(name="leases", run=made.keeper.run, close=made.keeper.close),
         *(_channel_part(channel, leases[channel.account], made.dispatcher) for channel in made.held),
@@ -290,9 +310,21 @@ def make_supervisor(made: Made) -> Supervisor:
         *_watch_parts(made),
         *_delivery_parts(made),
         *_upkeep_parts(made, waiting),
+        *([] if room is None else [_part(Upkeep(name="room for files", work=room.look, every=LOOK_EVERY))]),
         *_listener_parts(made, checks),
     ]
     return supervisor
+
+
+def _files_room(made: Made) -> FilesRoom | None:
+    """None: nobody hands in files here, or this process has nothing to do with them."""
+    if made.intake is None or WITH_FILES.isdisjoint(made.duties.roles):
+        return None
+    return FilesRoom(made.settings.intake)
+
+
+def _part(upkeep: Upkeep) -> Part:
+    return Part(name=upkeep.name, run=upkeep.run)
 
 
 def _channel_part(channel: Channel, lease: Lease, dispatcher: Dispatcher) -> Part:
@@ -329,6 +361,23 @@ def _broadcast_upkeeps(broadcasting: Broadcasting | None) -> list[Upkeep]:
     return [] if broadcasting is None else [Upkeep(name="broadcasts", work=broadcasting.tick, every=BROADCASTS_EVERY)]
 
 
+def _file_upkeeps(made: Made) -> list[Upkeep]:
+    """Drafts of citizens that are over, and files nobody knows."""
+    if made.intake is None:
+        return []
+    sweep = partial(sweep_files, made.intake.service.book, made.intake.vault, made.opened.clock)
+    return [Upkeep(name="intake files", work=sweep, every=TIDY_EVERY)]
+
+
+def _intake_upkeeps(made: Made) -> list[Upkeep]:
+    """Dossiers closed long ago."""
+    if made.intake is None:
+        return []
+    intake, clock = made.intake, made.opened.clock
+    work = partial(tidy_intake, intake.service.book, intake.vault, clock, made.settings.retention)
+    return [Upkeep(name="tidy intake", work=work, every=TIDY_EVERY)]
+
+
 def _delivery_parts(made: Made) -> list[Part]:
     """What one process does for all, where it is among our roles."""
     if Role.DELIVERY not in made.duties.roles:
@@ -342,6 +391,8 @@ def _delivery_parts(made: Made) -> list[Part]:
         "tidy": tidying.run,
         **{upkeep.name: upkeep.run for upkeep in _telling_upkeeps(made.telling)},
         **{upkeep.name: upkeep.run for upkeep in _broadcast_upkeeps(made.broadcasting)},
+        **{upkeep.name: upkeep.run for upkeep in _intake_upkeeps(made)},
+        **{upkeep.name: upkeep.run for upkeep in _file_upkeeps(made)},
     }
     return [Part(name=name, run=partial(while_held, lease, work)) for name, work in works.items()]
 
@@ -390,6 +441,7 @@ def _listener_parts(made: Made, checks: dict[str, Check]) -> list[Part]:
             https=web.base_url.startswith("https://"),
             hsts_s=web.hsts_s,
             lost=made.lost,
+            uploads=UPLOADS,
         )
         listeners.append(HttpListener("public", app, listen.public.host, listen.public.port))
     if made.console is not None:
@@ -411,9 +463,22 @@ def read_figures(made: Made, waiting: Waiting) -> None:
         delivery = made.telling.delivery
         metrics.read("deferred", lambda: {(account, reason): n for (account, reason), n in delivery.deferred.items()})
         metrics.read("held", lambda: {(source,): count for source, count in delivery.held.items()})
+    if made.broadcasting is not None:
+        _read_broadcasts(made, made.broadcasting)
     metrics.read("bound", lambda: {(channel.account,): int(channel.ready) for channel in made.held})
     metrics.read("leases", lambda: {(lease.name,): int(lease.held) for lease in made.keeper.wanted})
     read_counters(metrics, made.channels, made.duties.accounts)
+
+
+def _read_broadcasts(made: Made, broadcasting: Broadcasting) -> None:
+    """Of whoever has the lease: what another one saw before it lost its own is of yesterday."""
+
+    def ours(seen: Callable[[], Mapping[str, int]]) -> dict[tuple[str, ...], float]:
+        held = any(lease.held for lease in made.keeper.wanted if lease.name == DELIVERY_LEASE)
+        return {(str(state),): many for state, many in seen().items()} if held else {}
+
+    made.metrics.read("broadcasts", lambda: ours(lambda: broadcasting.under_way))
+    made.metrics.read("broadcast_messages", lambda: ours(lambda: broadcasting.messages))
 
 
 def _lags(watchers: Sequence[SourceWatcher]) -> dict[tuple[str, ...], float]:

@@ -7,16 +7,13 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 
 from adapters.memory.budgets import MemoryBudgets
 from adapters.memory.cache import MemoryStatusCache
 from adapters.memory.signals import MemorySignals
-from adapters.redis.budgets import RedisBudgets
-from adapters.redis.cache import RedisStatusCache
-from adapters.redis.client import SharedRedis, connect
-from adapters.redis.signals import RedisSignals
 from channels.base import Health
 from conversation.ports import Budgets
 from domain.errors import SettingsError
@@ -24,6 +21,9 @@ from gateway.http import Check
 from gateway.settings import RedisSettings, Settings
 from lookup.cache import TwoLevelCache
 from lookup.ports import Signals, StatusCache
+
+if TYPE_CHECKING:
+    from adapters.redis.client import SharedRedis
 
 log = structlog.get_logger()
 
@@ -50,7 +50,22 @@ def make_shared(settings: Settings, clock: Callable[[], datetime], stack: AsyncE
     log.info("cache.chosen", kind="memory" if redis is None else "redis")
     if redis is None:
         return Shared(cache=near, budgets=own, signals=MemorySignals())
-    prefix = settings.redis.prefix
+    return _before(redis, settings.redis.prefix, near, own, clock, stack)
+
+
+def _before(
+    redis: SharedRedis,
+    prefix: str,
+    near: MemoryStatusCache,
+    own: MemoryBudgets,
+    clock: Callable[[], datetime],
+    stack: AsyncExitStack,
+) -> Shared:
+    """Redis, and the process's own behind it."""
+    from adapters.redis.budgets import RedisBudgets  # noqa: PLC0415 - heavy: without a Redis its driver is not imported
+    from adapters.redis.cache import RedisStatusCache  # noqa: PLC0415
+    from adapters.redis.signals import RedisSignals  # noqa: PLC0415
+
     cache = TwoLevelCache(near, RedisStatusCache(redis, clock, prefix=prefix), clock)
     budgets = RedisBudgets(redis, own, prefix=prefix)
     for close in (redis.aclose, cache.close, budgets.close):
@@ -67,6 +82,8 @@ def connect_redis(settings: RedisSettings) -> SharedRedis | None:
     """
     if settings.url is None:
         return None
+    from adapters.redis.client import connect  # noqa: PLC0415 - heavy, as above
+
     try:
         return connect(settings.url.get_secret_value(), time_limit=settings.timeout_s, ca_certs=settings.ca_file)
     except ValueError as error:

@@ -22,10 +22,12 @@ from console.health.ports import Figures, Incidents
 from console.messages.ports import Conversations, Opinions
 from conversation.ports import Housekeeping, Journal, Links, People, Pins
 from conversation.redelivery import is_redelivery
+from domain.broadcast_fitness import Fitness
 from domain.errors import SettingsError, StoreUnavailable
 from domain.ids import IdSequence
 from gateway.leases import Leases
 from gateway.settings import DatabaseSettings, Settings
+from intake.ports import IntakeBook
 from notifications.ports import MassMail, Notices, Outbox
 from notifications.retry import after_send
 
@@ -69,9 +71,11 @@ class Store(Journal, People, Outbox, Housekeeping, Protocol):
 
     def audit(self) -> AuditLog: ...
 
-    def broadcasts(self, *, good_for: timedelta) -> Broadcasts: ...
+    def broadcasts(self, *, good_for: timedelta, fitness: Fitness) -> Broadcasts: ...
 
     def mass_mail(self) -> MassMail: ...
+
+    def intake(self) -> IntakeBook: ...
 
     def sites(self) -> SiteBook: ...
 

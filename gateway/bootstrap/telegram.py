@@ -1,18 +1,21 @@
-"""Telegram bots, as the settings say them."""
+"""Telegram bots, as the settings say them. Their library is heavy: a gateway without a bot does not import it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from channels.telegram.account import TelegramAccount, UpdatesBy
-from channels.telegram.channel import TelegramChannel
-from channels.telegram.webhook import path_of
 from domain.errors import SettingsError
+from gateway.http import Check
 from gateway.settings.telegram import TelegramSettings
+
+if TYPE_CHECKING:
+    from channels.telegram.channel import TelegramChannel
 
 
 def make_telegram(
@@ -27,10 +30,28 @@ def make_telegram(
     Raises:
         SettingsError: a bot wants its webhook called and nobody says where.
     """
+    if not accounts:
+        return []
+    from channels.telegram.channel import TelegramChannel  # noqa: PLC0415 - see above
+
     return [
         TelegramChannel(telegram_account(account, base_url), new_id=new_id, clock=clock, menus=menus)
         for account in accounts
     ]
+
+
+def telegram_checks(accounts: Sequence[TelegramSettings], base_url: str) -> Mapping[str, Check]:
+    """Whether each bot's token is taken; nothing is asked yet.
+
+    Raises:
+        SettingsError: as `make_telegram`.
+    """
+    if not accounts:
+        return {}
+    from channels.telegram.knocking import knock  # noqa: PLC0415 - see above
+
+    bots = [telegram_account(account, base_url) for account in accounts]
+    return {f"telegram {bot.name}": partial(knock, bot) for bot in bots}
 
 
 def telegram_account(settings: TelegramSettings, base_url: str) -> TelegramAccount:
@@ -43,6 +64,8 @@ def telegram_account(settings: TelegramSettings, base_url: str) -> TelegramAccou
     if values["updates"] == UpdatesBy.WEBHOOK and not values["webhook_url"]:
         if not base_url:
             raise SettingsError(f"telegram {settings.name}: updates by webhook need webhook_url or web.base_url")
+        from channels.telegram.webhook import path_of  # noqa: PLC0415 - see above
+
         values["webhook_url"] = base_url + path_of(settings.name)
     return TelegramAccount(**values | {"updates": UpdatesBy(settings.updates)})
 

@@ -26,7 +26,7 @@ from gateway.metrics import Metrics
 from gateway.settings import Settings, SourceSettings
 from lookup.ports import DossierSource
 from notifications.looking import Applicants, LookingAt
-from notifications.mass import HoldRules, MassGuard
+from notifications.mass import NEVER_HELD, HoldRules, MassGuard
 from notifications.officers import Reached
 from notifications.planning import NewContact, Planner
 from notifications.ports import ChangeFeed, Freshness, LiveFeed, Notices
@@ -59,8 +59,6 @@ def make_watchers(
     """
     account = account_for_notices(settings)
     reached = None if account is None else reached_by(account)
-    chosen = settings.notices
-    hold = HoldRules(share=chosen.hold_share, least=chosen.hold_least, window=timedelta(seconds=chosen.hold_window_s))
     watchers = []
     for each in settings.sources:
         if not each.watch.enabled:
@@ -72,7 +70,7 @@ def make_watchers(
             notices=notices,
             planner=planner,
             freshness=freshness,
-            guard=MassGuard(hold),
+            guard=MassGuard(hold_rules(settings, each.name)),
             clock=clock,
             new_id=new_id,
             count=metrics,
@@ -83,6 +81,16 @@ def make_watchers(
         monotonic = asyncio.get_running_loop().time
         watchers.append(SourceWatcher(looking, feeds, live=live, rules=rules, monotonic=monotonic))
     return watchers
+
+
+def hold_rules(settings: Settings, source: str) -> HoldRules:
+    """When a source's changes wait for an operator. Ours never do: nobody migrates into it, each of its changes is an
+    officer's act, and what is entered by file after an outage was looked at before it was taken.
+    """
+    if settings.intake.agencies and source == settings.intake.source:
+        return NEVER_HELD
+    chosen = settings.notices
+    return HoldRules(share=chosen.hold_share, least=chosen.hold_least, window=timedelta(seconds=chosen.hold_window_s))
 
 
 async def watched_how(settings: Settings, source: SourceSettings, legacy: Sequence[LegacyPattern]) -> str:
@@ -207,8 +215,10 @@ def trigger_script(settings: Settings, name: str) -> str:
     """The script that makes a PostgreSQL source tell of its changes: `tracuu source trigger`.
 
     Raises:
-        SettingsError: there is no such source, or it is no PostgreSQL.
+        SettingsError: there is no such source, or it is no PostgreSQL; or it is our own store, which tells by itself.
     """
+    if settings.intake.agencies and name == settings.intake.source:
+        raise SettingsError(f"{name} is our own store: on PostgreSQL its trigger came with its tables")
     for each in settings.sources:
         if each.name == name and not asked_over_http(each):
             return script_for(read_database_mapping(each), each.url.get_secret_value(), name=name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from channels.base import RouteDef
-from channels.telegram.channel import TelegramChannel
 from channels.web import paths
 from channels.web.agencies import AgenciesApi
 from channels.web.api import WebApi
@@ -34,11 +34,15 @@ from channels.web.work_routes import WorkRoutes
 from conversation.pins import FollowByPin
 from conversation.questions import Questions
 from domain.stoppage import Announced
+from gateway.bootstrap.filing import OnlineFiling, filing_routes
 from gateway.bootstrap.talking import counted
 from gateway.bootstrap.words import Words
 from gateway.http import Lost
 from gateway.metrics import Metrics
 from gateway.settings import Settings, ZaloSettings
+
+if TYPE_CHECKING:
+    from channels.telegram.channel import TelegramChannel
 
 ZALO_ADDRESS = "https://zalo.me/"
 
@@ -65,6 +69,7 @@ class WebParts:
     work: WorkDesk
     sites: Sites
     telegram: Sequence[TelegramChannel]
+    filing: OnlineFiling | None = None  # None: nobody takes filings online
 
 
 def make_web(parts: WebParts) -> Web:
@@ -135,20 +140,40 @@ def _citizens(parts: WebParts, asker: Asker, teller: Teller) -> list[RouteDef]:
         chats=chat_addresses(parts.telegram, settings.zalo),
         base_url=settings.web.base_url,
     )
-    others = (*_procedures(parts, teller), *_follows(parts, teller))
+    others = (*_procedures(parts, teller), *_follows(parts, teller), *_filings(parts, teller))
     return [*page.routes(), *guides.routes(), *(route for route in others if not is_api(route))]
+
+
+def _forms(parts: WebParts) -> FormFiles:
+    titles = {form.file: form.name for each in parts.words.procedures for form in each.forms if form.file}
+    return FormFiles(parts.words.forms, titles)
+
+
+def _filings(parts: WebParts, teller: Teller) -> list[RouteDef]:
+    if parts.filing is None:
+        return []
+    return filing_routes(
+        parts.filing,
+        parts.settings,
+        parts.words,
+        teller,
+        questions=parts.questions,
+        work=parts.work,
+        clock=parts.clock,
+        sizes=_forms(parts).sizes,
+    )
 
 
 def _procedures(parts: WebParts, teller: Teller) -> list[RouteDef]:
     procedures = parts.words.procedures
-    titles = {form.file: form.name for each in procedures for form in each.forms if form.file}
     pages = ProcedurePages(
         procedures=procedures,
         teller=teller,
         admit=parts.questions.admit,
         clock=parts.clock,
         trusted=parts.settings.web.trusted_proxies,
-        forms=FormFiles(parts.words.forms, titles),
+        forms=_forms(parts),
+        filing=paths.FILING_PROCEDURE if parts.filing is not None else "",
     )
     return list(pages.routes())
 

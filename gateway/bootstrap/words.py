@@ -12,10 +12,9 @@ from domain.agencies import Agencies
 from domain.catalogue import Catalogue
 from domain.errors import SettingsError
 from domain.grammar import Grammar
+from gateway.procedure_files import FORMS
 from gateway.settings import Settings
 from intake.procedures import Procedures
-
-FORMS = "forms"  # the folder beside the file of the procedures
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from gateway.settings.answers import (
     TextSettings,
 )
 from gateway.settings.console import ConsoleSettings
+from gateway.settings.intake import IntakeAgency, IntakeSettings
 from gateway.settings.kinds import SQLITE_FILE, FileUrl
 from gateway.settings.notices import HookKey, NoticeSettings, OfficerSettings, WatchSettings
 from gateway.settings.outside import SmsSettings, SourceSettings, WebSettings
@@ -40,6 +41,8 @@ __all__ = [
     "FileUrl",
     "GuardSettings",
     "HookKey",
+    "IntakeAgency",
+    "IntakeSettings",
     "NoticeSettings",
     "OfficerSettings",
     "RateLimit",
@@ -77,13 +80,14 @@ class Settings(BaseSettings):
     agencies: AgencySettings
     procedures: ProcedureSettings
     disclosure: DisclosureSettings
-    sources: tuple[SourceSettings, ...] = Field(min_length=1)
+    sources: tuple[SourceSettings, ...]
     sms: tuple[SmsSettings, ...]
     telegram: tuple[TelegramSettings, ...]
     zalo: tuple[ZaloSettings, ...]
     notices: NoticeSettings
     web: WebSettings
     console: ConsoleSettings
+    intake: IntakeSettings = Field(default_factory=IntakeSettings)
     logs: LogSettings
 
     @classmethod

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gateway.settings.kinds import AgencyPrefix, Count, ExistingDirectory, Printable, Section
+from gateway.settings.kinds import AgencyPrefix, Count, ExistingDirectory, OneLine, Section
 
 Dong = Annotated[float, Field(ge=0, le=1_000_000)]
+Segments = Annotated[int, Field(ge=1, le=10)]
 Urn = Annotated[str, Field(pattern=r"^(sms:[0-9]{8,15}|telegram:-?[0-9]{1,20}|zalo:[0-9]{1,32})$")]
 
 
@@ -16,7 +17,7 @@ class LegalBasis(Section):
     """An agency that may send to the number on the dossier although its holder follows nothing, and by what right."""
 
     agency: AgencyPrefix = Field(description="Its identifier; those below it are meant too.")
-    words: Printable = Field(
+    words: OneLine = Field(
         min_length=10, max_length=300, description="The basis, as the approver and the audit see it."
     )
 
@@ -36,6 +37,10 @@ class ConsoleSettings(Section):
     lock_minutes: Count = Field(default=15, description="Minutes it is locked.")
     dong_per_segment: Dong = Field(
         default=350.0, description="Đồng one SMS segment costs, for what a broadcast will cost."
+    )
+    broadcast_segments: Segments = Field(
+        default=4,
+        description="SMS segments the longest text of a broadcast may take, with the longest values filled in; what is longer cannot be submitted or approved.",
     )
     canary: Count = Field(default=100, description="Recipients a broadcast goes to first, before somebody resumes it.")
     approval_hours: Count = Field(default=24, description="Hours an approval is good for.")

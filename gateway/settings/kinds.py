@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
+from domain.text import nfc, safe_text
+
 SQLITE_FILE = re.compile(r"sqlite(?:\+[a-z]+)?:///(?P<path>[^?]+)(?P<options>\?.*)?", re.DOTALL)
 POSTGRES_DRIVER = "postgresql+asyncpg"
 POSTGRES_URL = re.compile(
@@ -93,6 +95,14 @@ def _directory(path: Path) -> Path:
     return path
 
 
+def _one_line(text: str) -> str:
+    """As a form sends it back, so that the two can be compared."""
+    line = safe_text(text, len(text) + 1)
+    if line != nfc(text):
+        raise expected("expected one line without signs that cannot be seen")
+    return line
+
+
 StoreUrl = Annotated[SecretStr, AfterValidator(_store_url), FileUrl()]
 SourceUrl = Annotated[SecretStr, AfterValidator(_source_url), FileUrl()]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
@@ -106,6 +116,7 @@ Seconds = Annotated[float, Field(gt=0, le=A_YEAR)]
 Count = Annotated[int, Field(gt=0, le=A_BILLION)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 Printable = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
+OneLine = Annotated[str, AfterValidator(_one_line)]  # in any language
 AgencyPrefix = Annotated[str, Field(pattern=r"^[A-Z][0-9]{2}(\.[0-9]{1,3})*$")]
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9][0-9 .]{1,14}$")]

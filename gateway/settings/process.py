@@ -138,6 +138,22 @@ class RetentionSettings(Section):
     purge_after_days: Count = Field(
         default=365, le=36_600, description="Days after which messages, replies and reports are removed."
     )
+    mask_dossiers_after_days: Count = Field(
+        default=1_827,
+        le=36_600,
+        description=(
+            "Intake module: days after nothing more was done to a closed dossier, after which who handed it in is removed "
+            "from it. No rule was found that says how long; five years until your rules on records say otherwise."
+        ),
+    )
+    drop_files_after_days: Count = Field(
+        default=731,
+        le=36_600,
+        description=(
+            "Intake module: the same for the files of such a dossier, result included; they go when it is masked at the "
+            "latest. No rule was found: two years until yours say otherwise."
+        ),
+    )
 
 
 class RedisSettings(Section):

@@ -95,7 +95,7 @@ async def axe(page: Page | Frame) -> list[str]:
 
 async def shot(page: Page, name: str) -> Path:
     """A picture of the whole page, `name`.png in the folder that SHOTS names, else a temporary one."""
-    path = _folder() / f"{name}.png"
+    path = shots() / f"{name}.png"
     await page.screenshot(path=path, full_page=True, animations="disabled")
     return path
 
@@ -122,7 +122,8 @@ def _axe_source() -> str:
 
 
 @cache
-def _folder() -> Path:
+def shots() -> Path:
+    """The folder for pictures."""
     # A gateway takes every TRACUU_… for a setting and refuses to start with one it does not know.
     named = os.environ.get("SHOTS") or os.environ.get("TRACUU_SHOTS")
     folder = Path(named) if named else Path(tempfile.mkdtemp(prefix="tracuu-shots-"))

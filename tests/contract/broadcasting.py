@@ -7,8 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from channels.sms.segments import plan
 from console.accounts.ports import AuditEntry
-from console.broadcasts.ports import Draft, Standing
+from console.broadcasts.ports import Broadcasts, Draft, Standing
+from domain.agencies import Agencies, Agency, AgencyLevel
+from domain.broadcast_fitness import Basis, Fitness
 from domain.broadcasts import Audience, AudienceKind, Broadcast, BroadcastAction
 from domain.message import Address
 from domain.officers import Officer, OfficerRole
@@ -20,6 +23,21 @@ SOURCE = "province"
 GOOD_FOR = timedelta(hours=24)
 TEXTS = {"vi": "Hồ sơ {ma_ho_so}: nghỉ ngày 30/4", "en": "Dossier {ma_ho_so}: closed on 30 April"}
 FOLLOWERS = Audience(kind=AudienceKind.FOLLOWERS, agencies=("H51.18",))
+BASIS = Basis(agency="H51.18", words="Quyết định 40/2016")
+FITNESS = Fitness(
+    agencies=Agencies(
+        [Agency(identifier="H51.18", short_name="Sở Nội vụ", level=AgencyLevel.PROVINCE, phone="02993 000000")],
+        default="H51.18",
+    ),
+    bases=(BASIS,),
+    segments=lambda text: len(plan(text).parts),
+    most_segments=2,
+)
+
+
+def office(store: Store, fitness: Fitness = FITNESS) -> Broadcasts:
+    """What officers see of a store."""
+    return store.broadcasts(good_for=GOOD_FOR, fitness=fitness)
 
 
 def officer(number: int, *roles: OfficerRole, agency: str = "H51.18") -> Officer:
@@ -92,14 +110,14 @@ async def follow(kit: StoreKit, *numbers: int, **changes: Any) -> None:
 
 
 async def submitted(kit: StoreKit, store: Store, by: Officer = AUTHOR, **changes: Any) -> Broadcast:
-    broadcasts, identifier = store.broadcasts(good_for=GOOD_FOR), kit.new_id()
+    broadcasts, identifier = office(store), kit.new_id()
     made = await broadcasts.create(identifier, draft(**changes), by, SCOPE, noted(kit, by))
     assert isinstance(made, Standing), made
     return await done(kit, store, made.broadcast, BroadcastAction.SUBMIT, by)
 
 
 async def done(kit: StoreKit, store: Store, before: Broadcast, action: BroadcastAction, by: Officer) -> Broadcast:
-    acted = await store.broadcasts(good_for=GOOD_FOR).act(
+    acted = await office(store).act(
         before.id, before.version, action, by, SCOPE, noted(kit, by, f"broadcast.{action.value}", before.id)
     )
     assert isinstance(acted, Standing), acted

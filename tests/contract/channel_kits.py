@@ -46,8 +46,7 @@ from tests.servers.faulty_proxy import FaultyProxy, Manner, faulty_proxy
 from tests.unit.asking_the_web import Behind, listener
 
 PATIENCE = 60.0  # seconds a test waits for what must happen
-# Seconds; then the outcome of what was sent is unknown. The second: where a test waits for that.
-RESPONSE_TIMEOUT, SOON = 60.0, 0.5
+RESPONSE_TIMEOUT = 30.0  # seconds; then the outcome of what was sent is unknown
 SECRET = "a-secret_of-nobody"
 VENDORS_BLOCKED = 0x404  # what this SMSC says of a person who wants nothing from us
 
@@ -131,9 +130,8 @@ class ChannelKit(Kit):
     person: ClassVar[str]
     other: ClassVar[str]  # another person
 
-    def __init__(self, folder: Path, response_timeout: float = RESPONSE_TIMEOUT) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.response_timeout = response_timeout
         self.channel: Channel
         self.proxy: FaultyProxy
         self.running: asyncio.Task[None]
@@ -243,7 +241,7 @@ class SmsKit(ChannelKit):
             short_code="8088",
             rate=0.0,
             throttle_pause=0.02,
-            response_timeout=self.response_timeout,
+            response_timeout=RESPONSE_TIMEOUT,
             stopped_statuses=frozenset({VENDORS_BLOCKED}),
         )
         self.channel = SmsChannel(account, new_id=self.new_id, clock=lambda: datetime.now(UTC))
@@ -298,8 +296,8 @@ class TelegramKit(ChannelKit):
             rate=0.0,
             per_chat=0.0,
             per_group=0.0,
-            connect_timeout=self.response_timeout,
-            response_timeout=self.response_timeout,
+            connect_timeout=RESPONSE_TIMEOUT,
+            response_timeout=RESPONSE_TIMEOUT,
             reconnect_first=0.01,
         )
         self.channel = TelegramChannel(
@@ -386,7 +384,7 @@ class ZaloKit(ChannelKit):
             rate=1_000.0,
             per_user=1_000.0,
             throttle_pause=0.02,
-            timeout=self.response_timeout,
+            timeout=RESPONSE_TIMEOUT,
         )
         self.secrets = (self.person, self.platform.oa_secret, self.platform.app_secret, self.platform.refresh_token)
         self.channel = ZaloChannel(

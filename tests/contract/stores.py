@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import sqlite3
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import NullPool, create_engine, select
 
 from adapters.store.lane import Lane
-from adapters.store.migrate import sqlite_url
+from adapters.store.migrate import sqlite_url, upgrade
 from adapters.store.outside import Outside, SqliteOutside
 from adapters.store.plan import Rules
 from adapters.store.postgres import PostgresSettings, PostgresStore
@@ -37,6 +39,8 @@ START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=60)
 # Seconds a locked file is waited for, and a turn: in a test that locks it, and else, on however busy a machine.
 HASTY, PATIENT = 0.05, 60.0
+# PostgreSQL's is said when a connection opens: long enough for a busy machine, short enough to be waited for.
+PATIENT_TIMEOUTS = Timeouts(connect=PATIENT, turn=PATIENT, lock=1.0, statement=LEASE.total_seconds() / 4)
 RULES = Rules(is_redelivery=is_redelivery, after_send=after_send)
 ACCOUNT = "smsc-1"
 SENDER = Address("sms", "84912345678")
@@ -226,21 +230,30 @@ def _wait_for_locks(lane: Lane, seconds: float) -> None:
     lane._connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
+@cache
+def empty_store() -> bytes:
+    """An SQLite file whose tables were made as a gateway makes them, once a process: a copy is quicker, and what makes
+    them is tests/integration/test_migrations.py's.
+    """
+    with tempfile.TemporaryDirectory(prefix="tracuu-empty-") as folder:
+        file = Path(folder) / "store.db"
+        upgrade(sqlite_url(file))
+        return file.read_bytes()
+
+
 class SqliteKit(StoreKit):
     """SQLite in a file; a crash only lets go of the file, as the kernel would."""
 
     name = "sqlite"
-    needs = "sqlite_template"
 
-    def __init__(self, folder: Path, template: Path | None = None) -> None:
-        """`template`: an up-to-date file without rows, which is quicker than to make one."""
+    def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.path = folder / "store.db"
-        if template is not None:
-            shutil.copyfile(template, self.path)
         self._opened: list[SqliteStore] = []
 
     async def open(self) -> SqliteStore:
+        if not self.path.exists():
+            self.path.write_bytes(empty_store())
         store = self.make()
         await store.open()
         self._opened.append(store)
@@ -322,7 +335,7 @@ class SqliteKit(StoreKit):
                 connection.execute(outbox.update().where(outbox.c.id == identifier).values(values))
 
 
-KEPT = ("audit",)  # it lets no row be deleted
+KEPT = ("audit", "intake_step")  # they let no row be deleted
 # TRUNCATE would make every table's and index's files anew: a hundred times as long for the few rows of a test.
 EMPTY = "; ".join(
     [
@@ -355,7 +368,7 @@ class PostgresKit(StoreKit):
 
     def make(self, **changes: Any) -> PostgresStore:
         """A store like the others, but for the named settings."""
-        settings: dict[str, Any] = {"timeouts": Timeouts(lock=0.3), "lease": LEASE, "migrate": False}
+        settings: dict[str, Any] = {"timeouts": PATIENT_TIMEOUTS, "lease": LEASE, "migrate": False}
         store = PostgresStore(
             self.database.url,
             owner=next(self._owners),
@@ -406,7 +419,7 @@ class PostgresKit(StoreKit):
             self.hand.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", *row.values())
 
     def outside(self) -> Outside:
-        return PostgresOutside(self.database.url, Timeouts(lock=0.05), clock=self.now_ms)
+        return PostgresOutside(self.database.url, replace(PATIENT_TIMEOUTS, lock=0.3), clock=self.now_ms)
 
     async def recategorise(self, categories: Mapping[int, str]) -> None:
         for identifier, category in categories.items():

@@ -24,7 +24,7 @@ from adapters.redis.client import SharedRedis, connect
 from conversation.ports import BudgetAsk, Budgets, Limit, Verdict
 from demo.process import free_port
 from domain.questions import Left
-from tests.servers.redis import RedisServer, running_redis
+from tests.servers.redis import PATIENCE, RedisServer, running_redis
 
 OK, FIRST, NO = Verdict.ALLOWED, Verdict.FIRST_REFUSAL, Verdict.REFUSED
 SHORT, DAY = Limit(2, 10.0), Limit(4, 100.0)
@@ -70,7 +70,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 @asynccontextmanager
 async def in_redis(url: str, clock: Callable[[], float] | None = None) -> AsyncIterator[RedisBudgets]:
-    shared = connect(url, time_limit=5.0)
+    shared = connect(url, time_limit=PATIENCE)
     budgets = RedisBudgets(shared, NoBudgets(), prefix=f"test{next(NUMBERS)}:", clock=clock)
     try:
         yield budgets
@@ -653,7 +653,7 @@ async def test_settings_that_change_keep_what_was_spent(server: RedisServer, clo
 
 
 def budgets_without_redis(clock: Clock, **options: Any) -> tuple[SharedRedis, RedisBudgets]:
-    nowhere = connect(f"redis://127.0.0.1:{free_port()}/0", back_off=0.0)
+    nowhere = connect(f"redis://127.0.0.1:{free_port()}/0", time_limit=PATIENCE, back_off=0.0)
     return nowhere, RedisBudgets(nowhere, MemoryBudgets(clock), **options)
 
 
@@ -677,7 +677,7 @@ async def test_without_redis_a_refund_goes_to_the_process(clock: Clock) -> None:
 
 
 async def test_full_redis_counts_as_away(server: RedisServer, clock: Clock) -> None:
-    shared = connect(server.url, time_limit=5.0, back_off=0.0)
+    shared = connect(server.url, time_limit=PATIENCE, back_off=0.0)
     budgets = RedisBudgets(shared, MemoryBudgets(clock), prefix=f"test{next(NUMBERS)}:")
     with redis.Redis(port=server.port) as client, capture_logs() as logs:
         client.config_set("maxmemory", 1)

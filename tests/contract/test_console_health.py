@@ -60,6 +60,18 @@ async def test_a_report_is_claimed_with_the_replies_and_noted_with_it(store_kit:
     assert (entry.action, entry.detail) == ("incident.reported", {"digest": "a"})
 
 
+async def test_older_notices_do_not_wait_behind_a_report(store_kit: StoreKit, store: Store) -> None:
+    """A report is a notice that is claimed before all others; what is older than it is still looked for."""
+    codes = [f"H51.18-210817-{number:04}" for number in (1, 2)]
+    await store_kit.put("subscription", *map(store_kit.following, codes))
+    older = [store_kit.notice(dossier_code=code) for code in codes]
+    await store_kit.put("outbox", *older)
+    await store.incidents().send([report(store_kit)], noted(store_kit), most=5)
+    claimed = [(await store.claim(ACCOUNT, 1))[0] for _ in range(3)]
+    assert [each.text == "SU CO" for each in claimed] == [True, False, False]
+    assert [each.id for each in claimed[1:]] == [each["id"] for each in older]
+
+
 async def test_the_same_within_a_minute_is_one_report(store_kit: StoreKit, store: Store) -> None:
     incidents = store.incidents()
     for seconds, digest, login in ((0, "a", "van.hanh"), (1, "a", "van.hanh"), (1, "b", "van.hanh"), (1, "a", "lan")):

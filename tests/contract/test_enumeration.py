@@ -27,7 +27,7 @@ from domain.message import Address
 from domain.proof import Proof, ProofKind, Sealer
 from domain.questions import Question, QuestionAnswer
 from lookup.disclosure import Disclosure, DisclosureRules
-from tests.servers.redis import running_redis
+from tests.servers.redis import PATIENCE, running_redis
 from tests.whole.gateways import tell
 
 WALKED = 10_000
@@ -201,7 +201,7 @@ async def budgets(
         yield MemoryBudgets(clock)
         return
     with running_redis(tmp_path_factory.mktemp("redis")) as server:
-        shared = connect(server.url, time_limit=5.0)
+        shared = connect(server.url, time_limit=PATIENCE)
         in_redis = RedisBudgets(shared, MemoryBudgets(clock), clock=clock)
         yield in_redis
         await in_redis.close()

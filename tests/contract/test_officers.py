@@ -144,11 +144,12 @@ async def test_a_reset_takes_the_second_factor_the_lock_and_the_sessions(store_k
     assert await store.sessions().find("d1") is None
 
 
-async def test_ones_own_password_ends_the_other_sessions(store_kit: StoreKit, store: Store) -> None:
+async def test_ones_own_password_ends_all_sessions_and_begins_one(store_kit: StoreKit, store: Store) -> None:
     kept = await added(store_kit, store)
     await signed_in(store_kit, store, kept, "d1", "d2")
-    await store.officers().set_password(kept.officer.id, "own", keep="d2", noted=noted(store_kit))
-    assert [each.digest for each in await store.sessions().of(kept.officer.id)] == ["d2"]
+    renewed = session(store_kit, kept, "d3")
+    await store.officers().set_password(kept.officer.id, "own", renewed=renewed, noted=noted(store_kit))
+    assert await store.sessions().of(kept.officer.id) == [renewed]
     now = await store.officers().find(kept.officer.id)
     assert now is not None
     assert (now.password_hash, now.must_set_password) == ("own", False)
@@ -159,17 +160,38 @@ async def test_a_second_factor_counts_once_it_is_confirmed_and_by_its_own_secret
 ) -> None:
     kept = await added(store_kit, store)
     officers, whose = store.officers(), kept.officer.id
-    await officers.begin_totp(whose, "OLD", noted(store_kit))
-    await officers.begin_totp(whose, SECRET, noted(store_kit))
+    await officers.begin_totp(whose, "OLD", keep="", noted=noted(store_kit))
+    await officers.begin_totp(whose, SECRET, keep="", noted=noted(store_kit))
     begun = await officers.find(whose)
     assert begun is not None
     assert not begun.has_second_factor
-    assert not await officers.confirm_totp(whose, "OLD", 7, noted(store_kit))
-    assert await officers.confirm_totp(whose, SECRET, 7, noted(store_kit))
-    assert not await officers.confirm_totp(whose, SECRET, 8, noted(store_kit))
+    note, again = noted(store_kit), session(store_kit, kept, "d2")
+    assert not await officers.confirm_totp(whose, "OLD", 7, renewed=again, noted=note)
+    assert await officers.confirm_totp(whose, SECRET, 7, renewed=again, noted=note)
+    assert not await officers.confirm_totp(
+        whose, SECRET, 8, renewed=session(store_kit, kept, "d3"), noted=noted(store_kit)
+    )
+    assert await store.sessions().of(whose) == [again]
     there = await officers.find(whose)
     assert there is not None
     assert (there.has_second_factor, there.totp_step) == (True, 7)
+
+
+async def test_the_present_second_factor_holds_until_the_next_is_confirmed(store_kit: StoreKit, store: Store) -> None:
+    kept = await added(store_kit, store, totp_secret=SECRET, totp_step=7)
+    begun = session(store_kit, kept)
+    assert await store.officers().admit(kept, step=8, password_hash="hash", session=begun, noted=None)
+    await store.officers().begin_totp(kept.officer.id, "NEXT", keep="", noted=noted(store_kit))
+    assert await store.sessions().of(kept.officer.id) == [], "each of them would show the next secret"
+    waiting = await store.officers().find(kept.officer.id)
+    assert waiting is not None
+    assert (waiting.totp_secret, waiting.totp_step, waiting.totp_pending) == (SECRET, 8, "NEXT")
+    assert waiting.has_second_factor
+    renewed = session(store_kit, kept, "d2")
+    assert await store.officers().confirm_totp(kept.officer.id, "NEXT", 9, renewed=renewed, noted=noted(store_kit))
+    now = await store.officers().find(kept.officer.id)
+    assert now is not None
+    assert (now.totp_secret, now.totp_step, now.totp_pending) == ("NEXT", 9, "")
 
 
 async def test_the_language_is_kept(store_kit: StoreKit, store: Store) -> None:
@@ -230,7 +252,8 @@ async def test_a_code_is_used_once_even_by_two_at_once(store_kit: StoreKit, stor
 
 async def test_who_was_judged_by_an_old_password_is_not_admitted(store_kit: StoreKit, store: Store) -> None:
     kept = await added(store_kit, store)
-    await store.officers().set_password(kept.officer.id, "own", keep="", noted=noted(store_kit))
+    renewed = session(store_kit, kept, "d9")
+    await store.officers().set_password(kept.officer.id, "own", renewed=renewed, noted=noted(store_kit))
     begun = session(store_kit, kept)
     assert not await store.officers().admit(kept, step=None, password_hash="hash", session=begun, noted=None)
     assert await store.sessions().find("d1") is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ import pytest
 from adapters.store.person_data import StorePersonData
 from conversation.ports import Decision, Exchange, FeedbackNote, FollowChange, FollowWish, JournalBatch, Link, Person
 from domain.errors import StoreUnavailable
+from domain.intake import IntakeDossier
+from domain.intake_moves import IntakeAction, IntakeDoing, moved
 from domain.message import Address, Media, MediaKind, SendStatus
+from tests.contract.intaking import PERSON, draft, file, registered, step
 from tests.contract.stores import ACCOUNT, CODE, SENDER, SHORT_CODE, START, SqliteKit, Store, StoreKit, segments, sent
 
 STRANGER = Address("sms", "84900000000")
@@ -118,6 +122,9 @@ async def test_who_is_erased_is_nowhere_and_others_stay(
         "feedback": 1,
         "inbox": 1,
         "outbox": 3,
+        "intake_drafts": 0,
+        "intake_consents": 0,
+        "intake_kept": 0,
         "left": 0,
     }
     kept = await everything(store_kit)
@@ -225,3 +232,77 @@ async def test_what_is_worked_on_is_left_for_a_second_time(
     )
     assert (await data.erase(SENDER, START))["left"] == 0
     assert NUMBER not in await everything(store_kit)
+
+
+# ---- the intake module
+
+
+async def handed_in(kit: StoreKit, store: Store) -> IntakeDossier:
+    """SENDER's, who wants to be told; with a file, and a form that was not sent yet."""
+    kept = await registered(kit, store.intake(), notify=True, notify_words="đồng ý nhận tin")
+    form = draft(kit, phone=NUMBER, fields={"name": "Nguyễn Thị Bé", "phone": "0912 345 678"})
+    await store.intake().save_draft(form)
+    for owner in (kept.id, form.id):
+        assert await store.intake().add_file(file(kit, owner), most=3, most_bytes=9_000)
+    return kept
+
+
+async def test_dossiers_and_forms_are_handed_out_whole_but_for_the_receipts_secret(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    kept = await handed_in(store_kit, store)
+    strangers = await registered(store_kit, store.intake(), person=replace(PERSON, phone="0900 000 000"))
+    told: dict[str, Any] = json.loads(json.dumps(await data.export(SENDER)))
+    [shown], [form] = told["intake_dossiers"], told["intake_drafts"]
+    assert (shown["code"], shown["person"]["name"]) == (kept.code.text, PERSON.name)
+    assert shown["received_at"] == START.isoformat()
+    assert [(step["action"], step["at"]) for step in shown["steps"]] == [("registered", START.isoformat())]
+    assert [each["name"] for each in (*shown["files"], *form["files"])] == ["giấy khai sinh.pdf"] * 2
+    assert form["phone"] == "0912 345 678"
+    assert kept.secret not in json.dumps(told)
+    assert strangers.code.text not in json.dumps(told)
+
+
+async def test_a_dossier_is_a_record_and_stays_but_nobody_is_told_of_it_any_more(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    kept = await handed_in(store_kit, store)
+    counts = await data.erase(SENDER, START)
+    assert {name: count for name, count in counts.items() if count} == {
+        "intake_drafts": 1,
+        "intake_consents": 1,
+        "intake_kept": 1,
+    }
+    after = await store.intake().by_id(kept.id)
+    assert after == replace(kept, notify=False, notify_words="", version=kept.version + 1)
+    assert [step.action for step in await store.intake().steps(kept.id)] == ["registered", "note"]
+    assert [row["owner"] for row in await store_kit.rows("intake_file")] == [kept.id]
+    assert await store_kit.rows("intake_draft") == []
+
+
+async def test_who_had_the_dossier_open_cannot_bring_the_consent_back(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    before = await handed_in(store_kit, store)
+    await data.erase(SENDER, START)
+    after = moved(before, IntakeDoing(action=IntakeAction.FINISH, at=START))
+    assert isinstance(after, IntakeDossier)
+    assert not await store.intake().write(after, step(store_kit, after, "finish"), was=before.version)
+
+
+async def test_erased_again_a_dossier_is_kept_and_nothing_else_is_done(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    await handed_in(store_kit, store)
+    await data.erase(SENDER, START)
+    before = await store_kit.rows("intake_step")
+    counts = await data.erase(SENDER, START)
+    assert {name: count for name, count in counts.items() if count} == {"intake_kept": 1}
+    assert await store_kit.rows("intake_step") == before
+
+
+async def test_nothing_of_the_intake_module_belongs_to_an_address_of_a_chat(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    await handed_in(store_kit, store)
+    assert (await data.erase(Address("telegram", NUMBER), START))["intake_kept"] == 0

@@ -25,7 +25,7 @@ from lookup.ports import CachedAnswer, Signal, Signals, SourceReport, StatusCach
 from lookup.routing import RoutedSource, Router
 from lookup.service import LookupService, LookupSettings
 from lookup.signals import Changes
-from tests.servers.redis import RedisServer, running_redis
+from tests.servers.redis import PATIENCE, RedisServer, running_redis
 
 NUMBERS = count()
 MISSED = Signal(missed=True)
@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 @pytest.fixture
 async def shared(server: RedisServer) -> AsyncIterator[SharedRedis]:
-    client = connect(server.url, time_limit=5.0)
+    client = connect(server.url, time_limit=PATIENCE)
     yield client
     await client.aclose()
 
@@ -151,7 +151,7 @@ async def test_silence_is_asked_whether_the_line_stands(shared: SharedRedis) -> 
 
 async def test_listener_finds_back_after_a_restart_and_says_so_once(tmp_path: Path) -> None:
     with running_redis(tmp_path) as server:
-        client = connect(server.url, time_limit=5.0, back_off=0.0)
+        client = connect(server.url, time_limit=PATIENCE, back_off=0.0)
         signals = RedisSignals(client, longest_pause=0.05)
         async with aclosing(signals.listen()) as heard:
             assert await anext(heard) == MISSED
@@ -179,7 +179,7 @@ async def test_line_that_went_dead_silently_is_noticed(tmp_path: Path) -> None:
             with capture_logs() as logs:
                 next_one = asyncio.ensure_future(anext(heard))
                 server.freeze()
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(PATIENCE):
                     while not logs:
                         await asyncio.wait([next_one], timeout=0.02)
                 await asyncio.wait([next_one], timeout=0.5)  # several tries
@@ -191,11 +191,14 @@ async def test_line_that_went_dead_silently_is_noticed(tmp_path: Path) -> None:
 
 
 async def test_listener_does_not_give_up_on_a_redis_that_was_never_there() -> None:
-    client = connect(f"redis://127.0.0.1:{free_port()}/0")
+    client = connect(f"redis://127.0.0.1:{free_port()}/0", time_limit=PATIENCE)
     signals = RedisSignals(client, longest_pause=0.02)
     with capture_logs() as logs:
         listening = asyncio.ensure_future(anext(signals.listen()))
-        await asyncio.wait([listening], timeout=0.3)
+        async with asyncio.timeout(PATIENCE):
+            while not logs:
+                await asyncio.wait([listening], timeout=0.02)
+        await asyncio.wait([listening], timeout=0.3)  # several tries more
         assert not listening.done()
         listening.cancel()
         await asyncio.gather(listening, return_exceptions=True)

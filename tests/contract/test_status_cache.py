@@ -22,7 +22,7 @@ from domain.codes import CodeFamily, DossierCode
 from domain.dossier import Dossier, DossierStatus
 from lookup.cache import TwoLevelCache
 from lookup.ports import CachedAnswer, StatusCache
-from tests.servers.redis import RedisServer, running_redis
+from tests.servers.redis import PATIENCE, RedisServer, running_redis
 
 NUMBERS = count()
 
@@ -48,7 +48,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def far(server: RedisServer, clock: Clock) -> AsyncIterator[RedisStatusCache]:
-    shared = connect(server.url, time_limit=5.0)
+    shared = connect(server.url, time_limit=PATIENCE)
     yield RedisStatusCache(shared, clock, prefix=f"test{next(NUMBERS)}:")
     await shared.aclose()
 
@@ -197,7 +197,7 @@ def test_memory_without_room_is_refused(clock: Clock) -> None:
 
 
 async def test_redis_that_is_away_is_a_miss_and_said_once(clock: Clock) -> None:
-    shared = connect(f"redis://127.0.0.1:{free_port()}/0", back_off=0.0)
+    shared = connect(f"redis://127.0.0.1:{free_port()}/0", time_limit=PATIENCE, back_off=0.0)
     cache = RedisStatusCache(shared, clock)
     with capture_logs() as logs:
         for _ in range(3):
@@ -211,11 +211,12 @@ async def test_redis_that_is_away_is_a_miss_and_said_once(clock: Clock) -> None:
 
 
 async def test_redis_that_is_away_is_left_alone_for_a_while(clock: Clock) -> None:
-    connections = 0
+    connections, came = 0, asyncio.Event()
 
     async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
+        came.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -223,11 +224,13 @@ async def test_redis_that_is_away_is_left_alone_for_a_while(clock: Clock) -> Non
 
     black_hole = await asyncio.start_server(hang, "127.0.0.1", 0)
     address = f"127.0.0.1:{black_hole.sockets[0].getsockname()[1]}"
-    shared = connect(f"redis://{address}/0", time_limit=0.05, back_off=3600.0)
+    shared = connect(f"redis://{address}/0", time_limit=0.5, back_off=3600.0)
     cache = RedisStatusCache(shared, clock)
     for _ in range(20):
         assert await cache.get([code(1)]) == {}
         assert await shared.check() is False
+    async with asyncio.timeout(PATIENCE):
+        await came.wait()
     assert connections == 1
     assert shared.fault == "it did not answer in time"
     await shared.aclose()
@@ -239,7 +242,7 @@ async def test_redis_that_is_away_is_left_alone_for_a_while(clock: Clock) -> Non
 async def test_redis_that_came_back_is_used_again_and_said_once(tmp_path: Path, clock: Clock) -> None:
     kept = answer(code(1), clock.now)
     with running_redis(tmp_path) as server:
-        shared = connect(server.url, time_limit=5.0, back_off=0.0)
+        shared = connect(server.url, time_limit=PATIENCE, back_off=0.0)
         cache = RedisStatusCache(shared, clock)
         await cache.put([kept])
         with capture_logs() as logs:
@@ -266,7 +269,7 @@ async def test_entry_of_another_shape_is_a_miss(far: RedisStatusCache, clock: Cl
 
 
 async def test_entries_leave_redis_before_their_time_and_not_all_at_once(server: RedisServer, clock: Clock) -> None:
-    shared = connect(server.url, time_limit=5.0)
+    shared = connect(server.url, time_limit=PATIENCE)
     parts = iter([0.0, 0.5, 1.0])
     cache = RedisStatusCache(shared, clock, prefix="jitter:", jitter=lambda: next(parts))
     await cache.put([answer(code(number), clock.now) for number in range(3)])
@@ -299,7 +302,7 @@ async def test_keys_of_one_call_share_a_slot(far: RedisStatusCache) -> None:
 async def test_every_connection_is_found_again_after_a_restart(tmp_path: Path, clock: Clock) -> None:
     """Not one outage more for each connection that was idle when the server went."""
     with running_redis(tmp_path) as server:
-        shared = connect(server.url, time_limit=5.0, back_off=0.0)
+        shared = connect(server.url, time_limit=PATIENCE, back_off=0.0)
         cache = RedisStatusCache(shared, clock)
         await asyncio.gather(*(cache.get([code(number)]) for number in range(8)))
         with capture_logs() as logs:
@@ -314,7 +317,7 @@ async def test_every_connection_is_found_again_after_a_restart(tmp_path: Path, c
 
 
 async def test_answer_asked_before_the_failure_does_not_end_the_outage(server: RedisServer) -> None:
-    shared = connect(server.url, time_limit=0.2, back_off=3600.0)
+    shared = connect(server.url, time_limit=PATIENCE, back_off=3600.0)
     slow = asyncio.Event()
 
     async def wait(_: object) -> bool:
@@ -343,6 +346,6 @@ async def test_caller_who_is_cancelled_ends_at_whatever_moment(far: RedisStatusC
         for _ in range(turns):
             await asyncio.sleep(0)
         asking.cancel()
-        ended, _ = await asyncio.wait([asking], timeout=2.0)
+        ended, _ = await asyncio.wait([asking], timeout=PATIENCE)
         asking.cancel()
         assert ended

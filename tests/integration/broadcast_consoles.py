@@ -24,10 +24,10 @@ from console.accounts.doors import Doors
 from console.accounts.ports import Account
 from console.accounts.sessions import Cookies, Who
 from console.broadcasts.actions import BroadcastActions
+from console.broadcasts.counts import Counts
 from console.broadcasts.desk import Desk, at
 from console.broadcasts.estimates import Estimator, Rates
 from console.broadcasts.file_pages import RecipientFiles
-from console.broadcasts.form import Basis
 from console.broadcasts.imports import Imports
 from console.broadcasts.pages import BroadcastPages
 from console.broadcasts.ports import Broadcasts, Standing
@@ -36,6 +36,7 @@ from console.broadcasts.trying import BroadcastTests, Origin
 from console.page import Pages
 from console.routes import ConsoleRoute
 from console.shell import guarded
+from domain.broadcast_fitness import Basis, Fitness
 from domain.broadcast_texts import BroadcastWriter
 from domain.broadcasts import BroadcastState
 from domain.catalogue import Catalogue
@@ -61,6 +62,7 @@ from tests.unit.speaking import shipped_texts
 ASSETS = {"bootstrap.css": "/b.css", "console.css": "/c.css", "broadcasts.js": "/b.js"}
 BASIS = Basis(agency="H13.01", words="Quyết định 40/2016/QĐ-UBND điều 5")
 GOOD_FOR = timedelta(hours=24)
+FITNESS = Fitness(agencies=AGENCIES, bases=(BASIS,), segments=lambda text: len(plan(text).parts), most_segments=4)
 FORM: Mapping[str, str] = {
     "title": "Nghỉ lễ 30/4",
     "text_vi": "Hồ sơ {ma_ho_so}: cơ quan nghỉ ngày 30/4.",
@@ -114,7 +116,7 @@ class BroadcastConsole(Console):
     tps: float = 50.0
 
     def __post_init__(self) -> None:
-        self.broadcasts: Broadcasts = self.store.broadcasts(good_for=GOOD_FOR)
+        self.broadcasts: Broadcasts = self.store.broadcasts(good_for=GOOD_FOR, fitness=FITNESS)
         self.imports = Imports(self.broadcasts, normalise=normalise, languages=("vi", "en", "km"), ids=self.kit.new_id)
 
     def routes(self) -> Iterable[ConsoleRoute]:
@@ -142,9 +144,8 @@ class BroadcastConsole(Console):
             clock=clock,
         )
         rates = Rates(segments=lambda text: len(plan(text).parts), tps=lambda: self.tps, dong_per_segment=350)
-        one_page = BroadcastPages(
-            desk, Estimator(broadcasts=self.broadcasts, rates=rates, clock=clock, day=lambda: None)
-        )
+        counts = Counts(self.broadcasts, clock=clock, day=lambda: None)
+        one_page = BroadcastPages(desk, Estimator(counts=counts, rates=rates))
         slices = (
             one_page,
             RecipientFiles(desk, one_page, imports=self.imports),

@@ -157,7 +157,8 @@ class Console:
             created_at=self.kit.clock.now,
         )
         values = {"must_set_password": False, "totp_secret": SECRET, "totp_step": 0, **changes}
-        account = Account(officer=officer, password_hash=await self.hasher.hash(PASSWORD), created_by="test", **values)
+        values.setdefault("password_hash", await self.hasher.hash(PASSWORD))
+        account = Account(officer=officer, created_by="test", **values)
         noted = AuditEntry(
             id=self.kit.new_id(),
             at=self.kit.clock.now,

@@ -21,12 +21,12 @@ from tests.contract.broadcasting import (
     APPROVER,
     AUTHOR,
     FOLLOWERS,
-    GOOD_FOR,
     SCOPE,
     done,
     draft,
     follow,
     noted,
+    office,
     person,
     submitted,
 )
@@ -84,12 +84,12 @@ async def large(filled: Database, tmp_path: Path) -> AsyncIterator[PostgresKit]:
 
 async def everything(kit: StoreKit, store: Store) -> None:
     """One broadcast from its draft to its resend, by pages and by the expander."""
-    broadcasts, mail = store.broadcasts(good_for=GOOD_FOR), store.mass_mail()
+    broadcasts, mail = office(store), store.mass_mail()
     narrowed = replace(FOLLOWERS, statuses=(4, 10), procedure="1.004946", received_from=date(2020, 1, 1))
-    await broadcasts.count(narrowed, limit=10, day=DayCount(began=kit.clock.now, per_day=2))
-    await broadcasts.count(replace(FOLLOWERS, late=True))
-    await broadcasts.count(replace(FOLLOWERS, due_in_days=3))
-    await broadcasts.preview(FOLLOWERS, limit=3)
+    await broadcasts.count(narrowed, SCOPE, limit=10, day=DayCount(began=kit.clock.now, per_day=2))
+    await broadcasts.count(replace(FOLLOWERS, late=True), SCOPE)
+    await broadcasts.count(replace(FOLLOWERS, due_in_days=3), SCOPE)
+    await broadcasts.preview(FOLLOWERS, SCOPE, limit=3)
     it = await submitted(kit, store, canary=2)
     await broadcasts.edit(it.id, 1, draft(), AUTHOR, SCOPE, noted(kit))
     it = await done(kit, store, it, BroadcastAction.APPROVE, APPROVER)
@@ -107,17 +107,17 @@ async def everything(kit: StoreKit, store: Store) -> None:
     found = await broadcasts.find(it.id, SCOPE)
     assert found is not None
     assert found.tally.sent >= 2
-    assert len(await broadcasts.results(it.id, SCOPE, limit=5) or ()) >= 2
+    assert len(await broadcasts.results(it.id, AUTHOR, SCOPE, limit=5) or ()) >= 2
     it = await done(kit, store, it, BroadcastAction.STOP, APPROVER)
     kit.clock.advance(5)
     await expanding.tick()
     made = await broadcasts.create(kit.new_id(), draft(audience=FILE), AUTHOR, SCOPE, noted(kit))
     assert isinstance(made, Standing)
-    upload = Upload(id=kit.new_id(), digest="d")
-    await broadcasts.add_rows(made.broadcast.id, upload.id, [FileRow(position=1, recipient=person(1))])
+    upload = Upload(id=kit.new_id(), digest="d", rows=1)
+    await broadcasts.add_rows(made.broadcast.id, upload.id, [FileRow(position=1, recipient=person(1))], SCOPE)
     taken = await broadcasts.take_rows(made.broadcast.id, 1, upload, AUTHOR, SCOPE, noted(kit))
     assert isinstance(taken, Standing)
-    await broadcasts.count(taken.broadcast.audience, identifier=taken.broadcast.id)
+    await broadcasts.count(taken.broadcast.audience, SCOPE, identifier=taken.broadcast.id)
     await broadcasts.resend(it.id, kit.new_id(), AUTHOR, SCOPE, noted(kit))
     assert await mail.queued(it.id)
 

@@ -108,7 +108,7 @@ async def test_no_change_is_lost_to_late_commits_wrong_clocks_and_equal_moments(
     database.execute(f"INSERT INTO hoso VALUES {values}")
     watched = WatchedDatabase(load_mapping(MAPPING, "watched"), database.url)
     hands = [await connect(database) for _ in range(WRITERS + 2)]
-    poll = ChangePoll(watched, overlap=125.0, resolution=1.0 + LONGEST, page=40)
+    poll = ChangePoll(watched, overlap=180.0, resolution=1.0 + LONGEST, page=40)  # a busy machine is late, too
     ours, naive_ones, naive = Watching(hands[0]), Watching(hands[1]), NaivePoll(hands[1])
     dice = random.Random(5)
 
@@ -300,7 +300,7 @@ async def test_quiet_connection_is_asked_whether_it_is_there(odd: PostgresDataba
 
 
 async def test_server_that_is_not_there_is_unavailable(odd: PostgresDatabase) -> None:
-    listener = ChangeListener(mapping(), f"{odd.url}-which-is-not-there", time_limit=2)
+    listener = ChangeListener(mapping(), f"{odd.url}-which-is-not-there", time_limit=60)
     with pytest.raises(SourceUnavailable):
         await soon(listener.listen())
 

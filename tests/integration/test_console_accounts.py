@@ -19,7 +19,18 @@ from console.accounts.passwords import WAITING
 from console.accounts.sessions import SECURE_NAME, digest_of
 from domain.officers import OfficerRole as Role
 from tests.contract.stores import SqliteKit
-from tests.integration.consoles import LIMITS, PASSWORD, Browser, Console, CountingHasher, get, one, patient_store, post
+from tests.integration.consoles import (
+    LIMITS,
+    PASSWORD,
+    SECRET,
+    Browser,
+    Console,
+    CountingHasher,
+    get,
+    one,
+    patient_store,
+    post,
+)
 
 NEW = "một câu dài và dễ nhớ"
 Open = Callable[[], Awaitable[Browser]]
@@ -225,9 +236,7 @@ async def test_when_too_many_sign_in_the_next_is_asked_to_come_back_and_not_coun
 
 async def test_a_password_hashed_by_old_parameters_is_hashed_anew(console: Console, browser: Browser) -> None:
     old = CountingHasher(memory_kib=32)
-    account = await console.officer("lan")
-    noted = replace((await console.did())[0], id=console.kit.new_id())
-    await console.store.officers().set_password(account.officer.id, await old.hash(PASSWORD), keep="", noted=noted)
+    account = await console.officer("lan", password_hash=await old.hash(PASSWORD))
     await old.close()
     assert (await console.sign_in(browser, "lan")).status == 303
     assert "m=64," in (await console.account(account)).password_hash
@@ -470,7 +479,12 @@ async def test_a_second_factor_is_replaced_only_by_who_proves_the_present_one(
     assert (await console.account(account)).has_second_factor
     proved = {"step": "begin", "present": PASSWORD, "code": console.code()}
     assert (await post(browser, paths.ACCOUNT_TOTP, proved)).status == 303
-    assert not (await console.account(account)).has_second_factor
+    begun = await console.account(account)
+    assert (begun.has_second_factor, begun.totp_secret) == (True, SECRET), "until the next one is confirmed"
+    fields = {"step": "confirm", "new_code": console.present_code(begun.totp_pending)}
+    assert (await post(browser, paths.ACCOUNT_TOTP, fields)).status == 303
+    now = await console.account(account)
+    assert (now.totp_secret, now.totp_pending) == (begun.totp_pending, "")
 
 
 async def test_the_language_is_the_officers(console: Console, browser: Browser) -> None:

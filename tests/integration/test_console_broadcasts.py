@@ -411,7 +411,7 @@ async def test_what_failed_is_sent_again_once(office: Office, author: Browser) -
     assert (await post(author, address, {})).status == 409
     office.console.force(identifier, S.DONE, results='[["rejected", "", "x", 2]]')
     page = await (await get(author, at(paths.BROADCAST, identifier))).text()
-    assert "bị" not in one(r"<caption>(Số tin[^<]*)", page)
+    assert "bị" not in one(r"<caption[^>]*>(Số tin[^<]*)", page)
     new = one(r'resend" method="post">\s*<input type="hidden" name="id" value="(\d+)"', page)
     answers = [await post(author, address, {"id": new}) for _ in range(2)]
     assert {each.headers["Location"] for each in answers} == {f"/gui-tin/{new}?xong=resend_made"}
@@ -517,7 +517,7 @@ async def test_a_test_goes_to_the_address_typed_marked_as_one_and_noted(office: 
     assert (row["recipient"], row["category"], row["state"]) == ("sms:84987654321", "broadcast", "ready")
     assert row["text"] == "(TIN THU) Hồ sơ H51.18-210817-0001: cơ quan nghỉ ngày 30/4."
     [noted] = await office.console.did(action="broadcast.tested")
-    assert noted.detail == {"to": "sms …321"}
+    assert noted.detail["to"] == "sms …321"
 
 
 @pytest.mark.parametrize(
@@ -615,9 +615,8 @@ async def test_a_draft_has_no_progress(office: Office, author: Browser) -> None:
 # ---- the file of results
 
 
-async def test_results_are_a_file_whose_cells_are_text_and_whose_numbers_are_masked(
-    office: Office, author: Browser
-) -> None:
+async def with_results(office: Office, author: Browser) -> int:
+    """A broadcast two people did not get."""
     identifier = await office.submitted(author)
     kit = office.console.kit
     rows = [
@@ -638,6 +637,13 @@ async def test_results_are_a_file_whose_cells_are_text_and_whose_numbers_are_mas
     chunk = {"broadcast_id": identifier, "first_id": rows[0]["id"], "last_id": rows[1]["id"], "results": "[]"}
     await kit.put("broadcast_chunk", chunk)
     office.console.force(identifier, S.DONE)
+    return identifier
+
+
+async def test_results_are_a_file_whose_cells_are_text_and_whose_numbers_are_masked(
+    office: Office, author: Browser
+) -> None:
+    identifier = await with_results(office, author)
     answer = await get(author, at(paths.BROADCAST_RESULTS, identifier))
     content = await answer.read()
     assert content.startswith(b"\xef\xbb\xbf")
@@ -646,7 +652,24 @@ async def test_results_are_a_file_whose_cells_are_text_and_whose_numbers_are_mas
     assert all("'=HYPERLINK" in line and "kênh từ chối" in line for line in lines[1:])
     assert all(person(number).value not in content.decode() for number in (1, 2))
     assert "attachment" in answer.headers["Content-Disposition"]
-    assert len(await office.console.did(action="broadcast.results_exported")) == 1
+    [noted] = await office.console.did(action="broadcast.results_exported")
+    assert noted.detail == {"numbers": "masked"}
+
+
+@pytest.mark.parametrize("role", OfficerRole)
+async def test_numbers_in_full_are_for_who_may_search_by_them_and_are_noted(
+    office: Office, author: Browser, role: OfficerRole
+) -> None:
+    identifier = await with_results(office, author)
+    somebody = await office.enters("somebody", role)
+    address = f"{at(paths.BROADCAST_RESULTS, identifier)}?so-day-du=1"
+    answer, page = await get(somebody, address), await get(somebody, at(paths.BROADCAST, identifier))
+    may = role in RIGHTS[Right.BROADCASTS_RESULTS] & RIGHTS[Right.MESSAGES_FIND]
+    assert (answer.status, "so-day-du" in await page.text()) == ((200, True) if may else (403, False))
+    content = await answer.text()
+    assert all((person(number).value in content) == may for number in (1, 2))
+    noted = await office.console.did(action="broadcast.results_exported")
+    assert [(each.login, each.detail) for each in noted] == ([("somebody", {"numbers": "full"})] if may else [])
 
 
 async def test_looking_at_the_heads_of_a_file_takes_nothing_away(office: Office, author: Browser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import AsyncIterator, Mapping
 from http.cookies import SimpleCookie
@@ -16,6 +17,7 @@ from console import paths
 from console.routes import Access, ConsoleRoute
 from domain.errors import StoreUnavailable
 from domain.officers import RIGHTS, OfficerRole, Right
+from domain.text import unaccent
 from tests.console_made import COOKIE, MadeConsole, made_console
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
@@ -223,6 +225,21 @@ async def test_an_incident_leaves_at_once_at_most_five_times_an_hour_and_once_fo
         for number in range(5)
     ]
     assert statuses == [303, 303, 303, 303, 429]
+    await client.session.close()
+
+
+async def test_what_the_screen_of_health_says_is_wrong_is_reported_in_one_click(
+    console: MadeConsole, server: TestServer
+) -> None:
+    client = await browser(server, await console.signed_in(await console.officer("van.hanh", OfficerRole.OPERATOR)))
+    page = await (await client.get(paths.HEALTH)).text()
+    assert 'name="step" value="now"' in page
+    sent = await client.post(paths.INCIDENT, data={"step": "now"}, headers=SAME, allow_redirects=False)
+    assert sent.status == 303
+    (message, _) = await console.store.claim("demo", 10, replies_only=True)
+    (wrong,) = re.findall(r'id="wrong".*?</ul>', page, re.DOTALL)
+    for each in re.findall(r"<li[^>]*>(.*?)</li>", wrong):
+        assert unaccent(html.unescape(each)) in message.text
     await client.session.close()
 
 

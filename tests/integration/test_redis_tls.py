@@ -18,7 +18,7 @@ from adapters.redis.signals import RedisSignals
 from conversation.ports import BudgetAsk, Limit, Verdict
 from domain.codes import CodeFamily, DossierCode
 from lookup.ports import CachedAnswer, Signal
-from tests.servers.redis import Certificates, running_redis, running_tls_redis
+from tests.servers.redis import PATIENCE, Certificates, running_redis, running_tls_redis
 
 CODE = DossierCode(text="H51.18-210817-0005", family=CodeFamily.NEW, agency="H51.18")
 ASK = BudgetAsk("reply:sms:84912345678", (Limit(4, 600.0),))
@@ -38,7 +38,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @asynccontextmanager
 async def opened(url: str, ca_certs: Path | None = None) -> AsyncIterator[SharedRedis]:
-    shared = connect(url, time_limit=5.0, back_off=0.0, ca_certs=ca_certs)
+    shared = connect(url, time_limit=PATIENCE, back_off=0.0, ca_certs=ca_certs)
     try:
         yield shared
     finally:

@@ -33,6 +33,7 @@ from lookup.limits import SourceLimits
 from lookup.retry import RetryPolicy
 from lookup.routing import RoutedSource, Router
 from lookup.service import LookupService, LookupSettings
+from tests.passing_time import pass_time
 from tests.servers.onestop_http import (
     ACCOUNT,
     FAULTS,
@@ -64,7 +65,7 @@ ALIVE = [each for each in PLANTED if not each.deleted]
 STYLES = ("digo", "opencps", "soctrang")
 ACCOUNT_GIVEN = Credentials(username=ACCOUNT, password=PASSWORD)
 LATER = {"hangs", "slow headers", "slow body", "reset", "reset in the body", "429", "500", "503"}
-QUICK = 0.2  # seconds, where the limit is to be reached
+QUICK, PATIENCE = 0.2, 60.0  # seconds: where the limit is to be reached, and where it is not
 
 Opened = Callable[..., RestDossierSource]
 
@@ -104,7 +105,7 @@ class Place:
             mapping or mapping_of(self.server.style),
             given.pop("url", self.server.url),
             count=lambda event, _: self.counted.update([event]),
-            **{"networks": LOOPBACK, **given},
+            **{"networks": LOOPBACK, "time_limit": PATIENCE, **given},
         )
         self.stack.push_async_callback(source.close)
         return source
@@ -144,9 +145,10 @@ async def soctrang(open_place: Callable[[str], Awaitable[Place]]) -> Place:
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 async def test_every_fault_is_told_as_one_and_never_as_not_found(place: Place, fault: str) -> None:
     quick = fault in ("hangs", "slow headers", "slow body")
-    source = place.source(time_limit=QUICK if quick else 5.0)
-    if quick and place.server.style == "digo":
+    source = place.source()
+    if quick:
         await source.find([FIRST])  # so that the log-in is not what takes the time
+        source._time_limit = QUICK
     place.server.fault = FAULTS[fault]
     kind = SourceUnavailable if fault in LATER else SourceMisread
     with pytest.raises(kind) as caught:
@@ -159,13 +161,15 @@ async def test_every_fault_is_told_as_one_and_never_as_not_found(place: Place, f
 
 @pytest.mark.parametrize("fault", ["hangs", "reset in the body", "HTML", "bomb", "deep", "redirect", "500"])
 async def test_source_that_is_well_again_is_read_again(place: Place, fault: str) -> None:
-    source = place.source(time_limit=QUICK if fault == "hangs" else 5.0)
+    source = place.source()
+    await source.find([FIRST])
     for _ in range(3):
+        source._time_limit = QUICK if fault == "hangs" else PATIENCE
         place.server.fault = FAULTS[fault]
         with pytest.raises(SourceError):
             await source.find([FIRST])
         place.server.fault = None
-    source._time_limit = 5.0
+    source._time_limit = PATIENCE
     assert FIRST in await source.find([FIRST])
 
 
@@ -173,7 +177,7 @@ async def test_an_endless_answer_is_broken_off(opencps: Place) -> None:
     opencps.server.fault = FAULTS["endless"]
     with pytest.raises(SourceMisread, match="larger than 1000 bytes"):
         await opencps.source(size_limit=1000).find([FIRST])
-    await asyncio.wait_for(opencps.server.broken_off.wait(), 60)
+    await asyncio.wait_for(opencps.server.broken_off.wait(), PATIENCE)
 
 
 async def test_an_endless_packed_answer_is_broken_off(opencps: Place) -> None:
@@ -283,8 +287,11 @@ async def test_what_arrived_within_the_time_limit_is_told(opencps: Place) -> Non
     late = code(ALIVE[3].code)
     opencps.server.fault = poisoned(late, FAULTS["hangs"])
     codes = [code(each.code) for each in ALIVE[:6]]
+    reading = asyncio.create_task(opencps.source().find(codes))
+    await asyncio.wait_for(opencps.server.until_alone(len(codes)), PATIENCE)
+    pass_time(PATIENCE)
     with pytest.raises(SourceIncomplete, match="no answer within") as caught:
-        await opencps.source(time_limit=QUICK * 5).find(codes)
+        await reading
     assert caught.value.failed == {late}
     assert set(caught.value.found) == {*codes} - {late}
 
@@ -306,7 +313,7 @@ async def test_what_is_wrong_with_a_record_is_no_trouble_of_its_neighbour(opencp
 
 async def test_burst_on_a_source_that_is_well_is_answered_whole_and_without_haste(opencps: Place) -> None:
     source = opencps.source(connections=2)
-    limits = SourceLimits(time_limit=5.0, in_flight=2, retry=RetryPolicy(attempts=1))
+    limits = SourceLimits(time_limit=PATIENCE, in_flight=2, retry=RetryPolicy(attempts=1))
     counted: Counter[str] = Counter()
     service = LookupService(
         router=Router([RoutedSource(source=source, default=True, limits=limits)]),
@@ -439,7 +446,7 @@ async def test_fifty_questions_at_once_never_exceed_the_connections(place: Place
     place.server.held = asyncio.Event()
     codes = [code(ALIVE[number % len(ALIVE)].code) for number in range(50)]
     reads = [asyncio.ensure_future(source.find([each])) for each in codes]
-    await asyncio.wait_for(place.server.until_asked(3), 60)
+    await asyncio.wait_for(place.server.until_asked(3), PATIENCE)
     place.server.held.set()
     found = await asyncio.gather(*reads)
     assert all(len(each) == 1 for each in found)
@@ -447,10 +454,12 @@ async def test_fifty_questions_at_once_never_exceed_the_connections(place: Place
 
 
 async def test_time_spent_waiting_for_a_turn_counts(opencps: Place) -> None:
-    source = opencps.source(connections=1, time_limit=QUICK)
+    source = opencps.source(connections=1)
     opencps.server.held = asyncio.Event()
-    reads = await asyncio.gather(*(source.find([FIRST]) for _ in range(5)), return_exceptions=True)
-    assert all(isinstance(each, SourceUnavailable) for each in reads)
+    reads = asyncio.gather(*(source.find([FIRST]) for _ in range(5)), return_exceptions=True)
+    await asyncio.wait_for(opencps.server.until_asked(1), PATIENCE)
+    pass_time(PATIENCE)
+    assert all(isinstance(each, SourceUnavailable) for each in await reads)
     assert len(opencps.server.asked) == 1
 
 
@@ -459,7 +468,7 @@ async def test_cancelled_read_leaves_the_source_usable(opencps: Place) -> None:
     opencps.server.held = asyncio.Event()
     for number in range(1, 5):
         reading = asyncio.ensure_future(source.find([FIRST]))
-        await asyncio.wait_for(opencps.server.until_asked(number), 60)
+        await asyncio.wait_for(opencps.server.until_asked(number), PATIENCE)
         reading.cancel()
         await asyncio.wait([reading])
     opencps.server.held.set()

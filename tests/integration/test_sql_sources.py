@@ -485,7 +485,7 @@ def held() -> Iterator[tuple[threading.Event, Any]]:
     free = threading.Event()
 
     def work(connection: Connection) -> int:
-        free.wait(10)
+        free.wait(60)
         return 1
 
     try:

@@ -38,6 +38,7 @@ from domain.message import (
     SendStatus,
 )
 from gateway.http import HttpListener, make_app
+from tests.passing_time import pass_time
 from tests.peers.bot_api import PATIENCE, TOKEN, USERNAME, BotApi, Fault, bot_api
 from tests.peers.telegram_shapes import CODE, GROUP, NEWS, member, message, photo, pressed
 
@@ -417,10 +418,20 @@ async def test_refused_buttons_cost_the_buttons_only(poll: Desk) -> None:
 
 async def test_a_silent_server_leaves_the_outcome_unknown(poll: Desk) -> None:
     writers: list[asyncio.StreamWriter] = []
-    server = await asyncio.start_server(lambda _, writer: writers.append(writer), "127.0.0.1", 0)
+    asked = asyncio.Event()
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+
+    server = await asyncio.start_server(hear, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    silent = poll.make(base_url=f"http://127.0.0.1:{port}/bot", response_timeout=0.1, connect_timeout=1.0)
-    (result,) = await silent.send([outbound()])
+    silent = poll.make(base_url=f"http://127.0.0.1:{port}/bot", response_timeout=PATIENCE, connect_timeout=PATIENCE)
+    sending = asyncio.create_task(silent.send([outbound()]))
+    await asyncio.wait_for(asked.wait(), PATIENCE)
+    pass_time(2 * PATIENCE + 1)  # one limit for both; aiohttp rounds it up
+    (result,) = await sending
     assert (result.status, result.reason) == (SendStatus.UNKNOWN, "response_timeout")
     await silent.close()
     for writer in writers:

@@ -165,7 +165,7 @@ def page() -> str:
 def _lines() -> Iterator[str]:
     yield (
         "Each of these was done to a real system under a running gateway (tests/whole/test_source_faults.py): PostgreSQL, "
-        "MariaDB and an HTTP server behind a proxy that falls ill, and an SQLite file. Reads had 0.2 s and two tries, "
+        "MariaDB and an HTTP server behind a proxy that falls ill, and an SQLite file. Reads had 1 s and two tries, "
         "and after two unanswered reads the system was left alone for 0.2 s. In each case another system's dossiers were "
         "answered meanwhile, and the ill one was asked again, once it was well, without a restart."
     )

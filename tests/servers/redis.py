@@ -17,7 +17,7 @@ from pathlib import Path
 
 from demo.process import free_port
 
-PATIENCE = 60.0  # seconds for a start
+PATIENCE = 60.0  # seconds for a start, and for a call that shall succeed on however busy a machine
 
 
 def server_binary() -> str:

@@ -36,7 +36,10 @@ def reader() -> Recipients:
 
 
 def read(*rows: Sequence[str]) -> list[FileRow | RowFault]:
-    return list(reader().read(iter(rows)))
+    reading = reader()
+    found = list(reading.read(rows))
+    reading.end()
+    return found
 
 
 def written(folder: Path, content: bytes) -> Path:

@@ -12,7 +12,6 @@ from multidict import MultiDict
 from channels.sms.segments import plan
 from console.broadcasts.estimates import Estimate, values_of
 from console.broadcasts.form import (
-    Basis,
     BroadcastForm,
     Frame,
     bases_for,
@@ -21,9 +20,11 @@ from console.broadcasts.form import (
     read_broadcast_form,
     text_faults,
 )
-from console.broadcasts.ports import AudienceCount, Draft, PreviewRow
+from console.broadcasts.ports import AudienceCount, Draft
 from console.broadcasts.shown import sections_of
 from console.broadcasts.sizing import cost_of, size_of
+from domain.broadcast_fitness import Basis
+from domain.broadcast_texts import LONGEST_VALUE
 from domain.broadcasts import Audience, AudienceKind, Broadcast, BroadcastState
 from tests.integration.consoles import AGENCIES, texts
 
@@ -180,9 +181,8 @@ def test_without_accents_is_proposed_where_it_is_cheaper() -> None:
 
 
 def test_the_longest_values_are_what_a_place_can_hold() -> None:
-    values = values_of(
-        ("ho_ten",), [PreviewRow(recipient="", channel="sms", language=None, values={"ho_ten": "x" * 34})]
-    )
+    values = values_of(("ho_ten", "khac"), {"ho_ten": "x" * 34})
+    assert len(values["khac"][1]) == LONGEST_VALUE, "what nobody has seen yet may be as long as any"
     size = size_of("vi", "Chao {ho_ten}. " + "x" * 120, values, segments)
     assert (size.segments, size.most) == (1, 2)
     assert size.longest.count("x") == 154

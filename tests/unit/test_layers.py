@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -14,6 +17,9 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 CODE = [name for name in PACKAGES if name != "config"]
 OURS = "tracuu-gateway"
+# Heavy, and needed by some gateways only: a bot, a Redis, a database server, an XLSX file, a picture.
+WHERE_USED = ("asyncpg", "httpx", "openpyxl", "redis", "telegram", "zxingcpp")
+LOADED = "import json, sys, gateway.cli, gateway.bootstrap; print(json.dumps(sorted(sys.modules)))"
 
 
 @pytest.mark.parametrize("package", CODE)
@@ -38,3 +44,8 @@ def test_the_layer_rules_see_every_package() -> None:
 def test_every_package_is_listed() -> None:
     folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert folders - set(CODE) == {"bench", "demo", "tests"}
+
+
+def test_what_only_some_gateways_need_is_imported_where_it_is_used() -> None:
+    said = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert set(WHERE_USED).isdisjoint(json.loads(said))

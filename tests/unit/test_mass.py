@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from notifications.mass import HoldRules, MassGuard
+from notifications.mass import NEVER_HELD, HoldRules, MassGuard
 from tests.unit.watching import NOW, codes
 
 RULES = HoldRules(share=0.2, least=200, window=timedelta(minutes=15))
@@ -25,6 +25,13 @@ RULES = HoldRules(share=0.2, least=200, window=timedelta(minutes=15))
 )
 def test_more_than_a_share_and_more_than_the_least_is_a_mass_change(tracked: int, changes: int, held: bool) -> None:  # noqa: FBT001
     assert MassGuard(RULES).exceeded(changes, tracked) is held
+
+
+@pytest.mark.parametrize("tracked", [0, 1, 201, 1_000_000])
+def test_of_what_is_never_held_no_number_of_changes_is_a_mass_change_or_looks_like_one(tracked: int) -> None:
+    guard = MassGuard(NEVER_HELD)
+    assert not guard.exceeded(1_000_000, tracked)
+    assert not guard.worth_looking_ahead(changed=500, of=500)
 
 
 def test_a_dossier_that_changes_again_counts_once() -> None:

@@ -197,3 +197,10 @@ def test_what_was_forgotten_is_counted_and_what_is_left_told(told: types.ModuleT
     assert "again in a minute" in output
     with_person(told, person=0, left=0)
     assert run(person_command.person, "erase", "--yes", "0912345678").output.strip() == "nothing is held about it"
+
+
+def test_dossiers_that_stay_as_records_are_told_and_never_as_nothing(told: types.ModuleType) -> None:
+    with_person(told, person=0, left=0, intake_kept=2)
+    output = run(person_command.person, "erase", "--yes", "0912345678").output
+    assert output.startswith("2 dossiers received here are kept")
+    assert "nothing is held" not in output

@@ -260,7 +260,7 @@ def test_settings_are_frozen(config: Path) -> None:
 
 def test_the_demo_configuration_is_sound() -> None:
     settings = load_settings(CONFIG_DIRECTORY / "demo.toml")
-    assert [source.name for source in settings.sources] == ["hoso", "dossier"]
+    assert [source.name for source in settings.sources] == ["hoso", "dossier", "intake"]
 
 
 def test_the_example_for_production_lacks_only_the_files_it_names(tmp_path: Path) -> None:
@@ -417,3 +417,17 @@ def test_a_notice_nobody_knows_cannot_be_switched_off(config: Path) -> None:
     config.write_text(GOOD + '[notices]\noff = [{ kinds = ["redy"] }]\n', encoding="utf-8")
     (told,) = faults(config)
     assert "notices.off[0].kinds[0]: expected 'newly_registered'" in told
+
+
+def test_a_legal_basis_is_written_as_it_is_printed_in_the_gazette(config: Path) -> None:
+    words = "Quyết định 40/2016/QĐ-UBND, Điều 5"
+    config.write_text(GOOD + f'[[console.legal_bases]]\nagency = "H51"\nwords = "{words}"\n', encoding="utf-8")
+    (basis,) = load_settings(config).console.legal_bases
+    assert basis.words == words
+
+
+def test_a_legal_basis_that_no_form_could_send_back_is_a_fault(config: Path) -> None:
+    broken = 'words = "Quyết định\\n40/2016/QĐ-UBND"'
+    config.write_text(GOOD + f'[[console.legal_bases]]\nagency = "H51"\n{broken}\n', encoding="utf-8")
+    (told,) = faults(config)
+    assert "console.legal_bases[0].words: expected one line without signs that cannot be seen" in told

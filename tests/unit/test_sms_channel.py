@@ -27,6 +27,7 @@ from channels.sms.pdu import Bind, DataSm, DeliverSm, DeliverSmResp, SubmitSm, S
 from channels.sms.submits import relative_time
 from domain.errors import CredentialsRefused
 from domain.message import Address, Category, DeliveryStatus, OutboundMessage, SendStatus
+from tests.passing_time import pass_time
 from tests.peers.scripted_smsc import PATIENCE, ScriptedSmsc, scripted_smsc
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -354,9 +355,11 @@ async def test_lost_link_leaves_the_written_unknown_and_the_unwritten_to_retry(d
 
 
 async def test_unanswered_message_is_unknown_and_the_link_lives_on(desk: Desk) -> None:
-    channel = await desk.open(window=1, response_timeout=1.0)
+    channel = await desk.open(window=1, response_timeout=20.0)
     desk.smsc.silent_submits = 1
     sending = asyncio.create_task(channel.send([outbound(1), outbound(2)]))
+    await desk.smsc.until_heard(SubmitSm)
+    pass_time(20.0)
     first, second = await soon(sending)
     assert (first.status, first.reason) == (SendStatus.UNKNOWN, "response_timeout")
     assert second.status is SendStatus.ACCEPTED

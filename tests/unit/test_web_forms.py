@@ -16,7 +16,8 @@ from channels.web.form_files import TYPES, attachment
 from channels.web.procedures import PATH
 from domain.procedure import ProcedureForm
 from gateway.bootstrap.words import form_files
-from intake.procedures import _FILE, Procedures
+from intake.procedure_rows import _FILE
+from intake.procedures import Procedures
 from tests.unit.speaking import CONFIG, shipped_procedures
 from tests.unit.test_web_pages import Reader
 from tests.unit.test_web_procedures import Gate, listener, row

@@ -82,6 +82,19 @@ async def test_a_body_that_does_not_come_is_not_waited_for_for_ever(aiohttp_clie
     assert b"nosniff" in answer
 
 
+async def test_a_route_that_takes_files_waits_longer_than_the_others_whatever_stands_in_its_address(
+    aiohttp_client: AiohttpClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.http.SLOWEST_UPLOAD_S", 0.05)
+    path = "/ho-so/{dossier:[0-9]+}/tep"
+    app = make_app(
+        [RouteDef(method="POST", path=path, handler=_read, summary="Takes.")], slowest_body_s=3600, uploads=[path]
+    )
+    client = await aiohttp_client(app)
+    answer = await said(client, b"POST /ho-so/7/tep HTTP/1.1\r\nHost: a\r\nContent-Length: 30\r\n\r\nma=")
+    assert answer.startswith(b"HTTP/1.1 408 ")  # by its own limit: that of the others is an hour here
+
+
 async def _read(request: web.Request) -> web.Response:
     return web.Response(body=await request.read())
 
@@ -112,7 +125,7 @@ async def said(client: TestClient[web.Request, web.Application], request: bytes)
     assert isinstance(server, TestServer)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(request)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = await reader.read(40_000) + await reader.read(40_000)
     writer.close()
     return answer

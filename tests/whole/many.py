@@ -30,11 +30,15 @@ TEXTS: Final = ("H51.18-250701-0001", "h51 18 250701 0002", "H51.29.18-250701-00
 POLL: Final = 0.1  # seconds between two looks at the store
 NOTICE_PROCESS: Final = 1_023  # whoever writes notices has a process number of its own in their ids
 
-# A lease short enough to see it pass on, and the statement's time limit that goes with it.
-LEASE: Final = 4.0
+# A lease short enough to see it pass on, long enough not to be lost on a busy machine, and the time limit of a
+# statement that goes with it.
+LEASE: Final = 8.0
 SHORT_LEASE: Final[Mapping[str, str]] = {
     "TRACUU_GATEWAY__LEASE_S": str(LEASE),
     "TRACUU_DATABASE__STATEMENT_TIMEOUT_S": str(LEASE / 4),
+    # Whoever is held up at the start waits, and gives no renewal up for it.
+    "TRACUU_DATABASE__CONNECT_TIMEOUT_S": "60",
+    "TRACUU_DATABASE__TURN_TIMEOUT_S": "60",
 }
 
 

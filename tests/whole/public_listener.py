@@ -13,12 +13,13 @@ import aiohttp
 from yarl import URL
 
 from channels.base import RouteDef
+from channels.web.paths import UPLOADS
 from demo import onestop
 from demo.generous import generous_guards
 from domain.calendar import local_day
 from domain.sites import Site, digest
 from gateway.bootstrap import migrate
-from gateway.bootstrap.serving import make
+from gateway.bootstrap.serving import Made, make
 from gateway.bootstrap.sites import site_book
 from gateway.configuration import load_settings
 from gateway.http import HttpListener, make_app, public_routes
@@ -47,6 +48,7 @@ class Public:
     address: str
     routes: Sequence[RouteDef]
     http: aiohttp.ClientSession
+    made: Made
 
     def ask(self, method: str, path: str, **options: Any) -> Any:
         """A request to this path as it is written here, with its query; redirects are not followed."""
@@ -86,6 +88,7 @@ async def public_listener(
             max_body_bytes=web.max_body_bytes,
             https=base_url.startswith("https"),
             lost=made.lost,
+            uploads=UPLOADS,
         )
         listener = HttpListener("public", app, LOOPBACK, 0)
         await listener.start()
@@ -97,6 +100,7 @@ async def public_listener(
             address=f"http://{LOOPBACK}:{listener.bound_port}",
             routes=made.routes,
             http=await stack.enter_async_context(client),
+            made=made,
         )
 
 

@@ -69,7 +69,7 @@ quiet_until = "00:00"
 name = "hoso"
 url = "sqlite+aiosqlite:///{directory}/{hoso}"
 mapping = "{root}/config/onestop/thanhhoa.toml"
-timeout_s = 0.5
+timeout_s = 3.0
 attempts = 1
 breaker_pause_s = 0.2
 

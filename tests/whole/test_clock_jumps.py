@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 RIGHT = timedelta(0)
 STAY = LEASE * 1.1  # seconds at each: a lease that believed the clock would be gone
 NEAR = timedelta(seconds=30)
-RATE = 75  # segments a second by each account
+RATE = 50  # segments a second by each account
 PATIENCE = 600.0
 
 

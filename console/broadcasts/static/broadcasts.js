@@ -3,6 +3,7 @@
 
 const byId = (id) => document.getElementById(id);
 const PAUSE_MS = 600;
+const AGAIN_MS = 1500; // of a large audience the rest is counted meanwhile
 
 function element(name, words) {
   const made = document.createElement(name);
@@ -43,19 +44,23 @@ function counter(form) {
         body: new URLSearchParams(new FormData(form)),
         signal: asked.signal,
       });
-      if (response.ok && !response.redirected) show((await response.json()).sections);
+      if (!response.ok || response.redirected) return;
+      const news = await response.json();
+      show(news.sections);
+      if (news.counting) soon(AGAIN_MS);
     } catch (error) {
       if (error.name !== "AbortError") place.dataset.old = "true"; // the button asks again
     }
   }
 
-  function soon() {
+  function soon(pause) {
     window.clearTimeout(waiting);
-    waiting = window.setTimeout(ask, PAUSE_MS);
+    waiting = window.setTimeout(ask, pause);
   }
 
-  form.addEventListener("input", soon);
-  form.addEventListener("change", soon);
+  form.addEventListener("input", () => soon(PAUSE_MS));
+  form.addEventListener("change", () => soon(PAUSE_MS));
+  if (place.dataset.counting) soon(AGAIN_MS);
 }
 
 // ---- placeholders

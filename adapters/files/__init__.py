@@ -1,0 +1,1 @@
+"""Files that people hand in, in a folder outside of what is served."""
