@@ -38,6 +38,9 @@ LIST: Final = "draft, a list of 100,000"
 FEW: Final = 1_000  # lines of a list that is sent before the walk, some of them wrong
 FIRST: Final = 4_096  # bytes of a file that are waited for: more than its heading
 OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
+DESK: Final = frozenset(
+    {"intake", "outage"}
+)  # its pages are there where an agency works with the intake module: not here
 
 
 class Reads(enum.Enum):
@@ -91,7 +94,7 @@ def _plain(_seeded: Seeded, _who: str) -> Iterator[Ask]:
     yield _get(paths.INCIDENT)
     yield _get(paths.SITES)
     yield _get(paths.HELP)
-    yield from (_get(paths.HELP_ONE, name, address=f"{paths.HELP}/{name}") for name in SCREENS)
+    yield from (_get(paths.HELP_ONE, name, address=f"{paths.HELP}/{name}") for name in SCREENS if name not in DESK)
 
 
 def _accounts(seeded: Seeded, _who: str) -> Iterator[Ask]:

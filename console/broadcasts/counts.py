@@ -20,7 +20,7 @@ from domain.errors import StoreError
 
 log = structlog.get_logger()
 
-AT_ONCE: Final = 500  # dossiers or rows looked at while a page waits
+AT_ONCE: Final = 250  # dossiers or rows looked at while a page waits
 LOOKED_AT: Final = 50_000  # and afterwards
 AT_A_TIME: Final = 2  # such counts, so that the store is left to those who wait
 KEPT: Final = timedelta(seconds=10)  # a count is not made anew with every letter that is typed

@@ -247,7 +247,9 @@ class DeskOfficer:
 
 def decoded(picture: bytes) -> str:
     """The only QR code of a picture, as a telephone reads it."""
-    [found] = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)), formats=zxingcpp.BarcodeFormat.QRCode)
+    [found] = zxingcpp.read_barcodes(
+        Image.open(io.BytesIO(picture)), formats=zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
+    )
     return found.text
 
 
@@ -296,12 +298,6 @@ class Counter:
     def unasked(self, number: str) -> int:
         """How many messages came to a handset without a question."""
         return len(self.handsets.texts.get(number, ())) - self.answered.get(number, 0)
-
-    async def told(self, number: str, notices: int) -> str:
-        """The last message of a handset, once it got so many without a question."""
-        async with asyncio.timeout(PATIENCE_MS / 1_000):
-            await self.smsc.until(lambda: self.unasked(number) >= notices)
-        return self.handsets.texts[number][-1]
 
     async def shows_the_bot(self, person: int, picture: bytes) -> str:
         """What the bot says to a photograph."""

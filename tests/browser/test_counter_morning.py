@@ -31,7 +31,7 @@ IN_STATE: Final = {  # the state an officer reads, and what the notice of it say
     "ask_supplement": ("Yêu cầu bổ sung giấy tờ", ("con thieu giay to",)),
     "take_supplement": ("Được tiếp nhận", ("da tiep nhan, hen tra",)),
     "forward": ("Đang xử lý", ("dang xu ly, hen tra",)),
-    "finish": ("Đã có kết quả", ("da co ket qua", "co ket qua som")),
+    "finish": ("Đã xử lý xong", ("da co ket qua", "co ket qua som")),
     "return": ("Đã trả kết quả", ("da tra ket qua",)),
 }
 
@@ -150,9 +150,7 @@ async def told_at_once(counter: Counter, printed: Sequence[Printed]) -> None:
     """Whoever agreed to be told hears that it was received."""
     for each in printed:
         if each.applicant.consents:
-            async with asyncio.timeout(PATIENCE_MS / 1_000):
-                await counter.smsc.until(lambda each=each: bool(notices(counter, each)))
-            [notice] = notices(counter, each)
+            [notice] = await told(counter, each, 1)
             assert f"{each.code} da tiep nhan, hen tra" in notice
 
 
@@ -160,6 +158,13 @@ def notices(counter: Counter, each: Printed) -> Sequence[str]:
     """What its applicant's telephone was sent without asking: who speaks comes first there."""
     heard = counter.handsets.texts.get(each.applicant.number, ())
     return [text for text in heard if text.startswith(f"{unaccent(AGENCY)}: ho so {each.code}")]
+
+
+async def told(counter: Counter, each: Printed, count: int) -> Sequence[str]:
+    """The notices of a dossier, once there are so many."""
+    async with asyncio.timeout(PATIENCE_MS / 1_000):
+        await counter.smsc.until(lambda: len(notices(counter, each)) >= count)
+    return notices(counter, each)
 
 
 async def moved_without_a_word(counter: Counter, officer: DeskOfficer, each: Printed) -> None:
@@ -175,9 +180,7 @@ async def moved_and_told(counter: Counter, officer: DeskOfficer, each: Printed) 
     await officer.opens(each.code)
     for place, (act, (_, words)) in enumerate(IN_STATE.items(), start=2):
         await done(officer, act)
-        async with asyncio.timeout(PATIENCE_MS / 1_000):
-            await counter.smsc.until(lambda place=place: len(notices(counter, each)) >= place)
-        heard = notices(counter, each)
+        heard = await told(counter, each, place)
         assert len(heard) == place
         assert any(f"{each.code} {said}" in heard[-1] for said in words), (act, heard)
     assert "da tra ket qua" in await counter.hears(each.applicant.number, each.ask)
@@ -192,7 +195,6 @@ async def done(officer: DeskOfficer, act: str) -> None:
         await keyboard.reaches(form.locator("#ask_supplement-paper_0_complete"))
         await keyboard.presses("Space", "Tab", "Space", "Tab", "Space")  # neither complete nor legal: missing
     elif act == "take_supplement":
-        await keyboard.reaches(form.locator("#take_supplement-all_complete"))
         await keyboard.reaches(form.locator("#take_supplement-paper_0_originals"))
         await keyboard.types("1")
         await keyboard.reaches(form.locator("#take_supplement-paper_0_complete"))
@@ -216,10 +218,12 @@ def assert_nobody_else_was_told(counter: Counter, printed: Sequence[Printed]) ->
 
 
 def assert_discreet(counter: Counter, printed: Sequence[Printed]) -> None:
-    """Nothing went wrong, and the log holds nobody's name or number."""
+    """Nothing went wrong, and the log holds nobody's name, number or secret."""
     assert_quiet(counter.directory)
     log = (counter.directory / LOG).read_text(encoding="utf-8")
     whose = {
-        part for each in printed for part in (each.applicant.name, each.applicant.phone[1:], each.applicant.id_number)
+        part
+        for each in printed
+        for part in (each.applicant.name, each.applicant.phone[1:], each.applicant.id_number, each.more.split()[-1])
     }
     assert [each for each in whose if each in log] == []

@@ -20,7 +20,7 @@ PACKAGES: list[str] = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["p
 PIN = re.compile(r"^([a-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
 # Each holds all that is in those before it: the gateway itself, `make demo`, work on the gateway.
 LOCKS = ("requirements.lock", "requirements-demo.lock", "requirements-dev.lock")
-HEAVY = ("sqlserver", "oracle")  # extras that few installations need
+HEAVY = ("sqlserver", "oracle", "pdf")  # extras that few installations need
 LEFT_OUT = {"requirements.lock": (*HEAVY, "demo"), "requirements-demo.lock": HEAVY}
 
 
