@@ -17,7 +17,8 @@ from domain.calendar import local_day
 from domain.codes import read_codes
 from domain.text import unaccent
 from tests.browser.browsing import PATIENCE_MS
-from tests.browser.counter import Applicant, Counter, DeskOfficer, Printed, a_counter, applicants
+from tests.browser.counter import Counter, a_counter
+from tests.browser.counter_desk import Applicant, DeskOfficer, Printed, applicants
 from tests.whole.gateways import LOG, assert_quiet, tell
 
 # Seconds for a key of an average typist who is no secretary: Card, Moran and Newell, "The keystroke-level model for user
