@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageFilter
 from playwright.async_api import Browser, Page, expect
 
-from channels.media import PictureReader
+from channels.media import PictureLimits, PictureReader
 from console import paths
 from console.intake.desk import at
 from domain.codes import read_codes
@@ -77,7 +77,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 @pytest.fixture
 async def reader() -> AsyncIterator[PictureReader]:
     """As the chats read pictures."""
-    reader = PictureReader()
+    reader = PictureReader(PictureLimits(decoding=60.0, starting=60.0))
     yield reader
     await reader.close()
 

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientResponse, CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
-from channels.media import PictureReader
+from channels.media import PictureLimits, PictureReader
 from console import paths
 from console.accounts.ports import AuditEntry, AuditSearch
 from console.intake import follow_up_book, printing
@@ -207,7 +207,7 @@ def drawn(pdf: bytes) -> tuple[str, list[tuple[int, int]]]:
 
 async def read_from(pdf: bytes) -> Sequence[str]:
     """What the chats' reader of pictures finds on its first page, printed with 203 dots an inch."""
-    document, reader = pypdfium2.PdfDocument(pdf), PictureReader()
+    document, reader = pypdfium2.PdfDocument(pdf), PictureReader(PictureLimits(decoding=60.0, starting=60.0))
     try:
         picture = document[0].render(scale=203.2 / 72).to_pil()
         await asyncio.to_thread(picture.save, shots() / "receipt-pdf.png")

@@ -18,7 +18,7 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp.plugin import AiohttpClient
 from telegram import Update
 
-from channels.media import PictureReader
+from channels.media import PictureLimits, PictureReader
 from channels.telegram.updates import Me, Reader
 from demo import chat as chat_module
 from demo.bot_api import BOT_ID, TOKEN, USERNAME, BotApi, QueueFull, serving
@@ -269,7 +269,7 @@ async def test_a_bot_that_fetches_nothing_is_told_of() -> None:
     ("name", "expected"), [("qr", [QR_CODE]), ("link", [LINKED_CODE]), ("blurred", [])], ids=["qr", "link", "blurred"]
 )
 async def test_a_photograph_is_read_as_it_says(name: str, expected: Sequence[str]) -> None:
-    reader = PictureReader()
+    reader = PictureReader(PictureLimits(decoding=60.0, starting=60.0))
     made = photographs([receipt for receipt in RECEIPTS if receipt.name == name])
     try:
         texts = await reader.read(made[name])

@@ -27,7 +27,7 @@ MOST_PIXELS = 40_000_000
 
 @pytest.fixture
 async def reader() -> AsyncIterator[PictureReader]:
-    made = PictureReader()
+    made = PictureReader(PictureLimits(decoding=60.0, starting=60.0))
     yield made
     await made.close()
 
