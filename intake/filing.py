@@ -50,6 +50,7 @@ from intake.ports import Draft, IntakeBook, NumberTrouble, ProcedureCatalogue, V
 from intake.service import IntakeService, NoProcedure
 
 TOKEN_BYTES: Final = 32
+SENDING: Final = timedelta(minutes=10)  # what is being sent is not swept meanwhile
 CITIZEN: Final = Actor(officer=None)
 FINISHED: Final = frozenset({DossierStatus.DONE, DossierStatus.RETURNED})
 
@@ -219,6 +220,9 @@ class Filing:
             return None if dossier is None else await self._followed(dossier)
         if draft.agency not in self._rules.agencies:
             return [("form", FilingFault.AGENCY_OVER)]
+        if draft.expires_at - self._clock() < SENDING:
+            draft = replace(draft, expires_at=self._clock() + SENDING)
+            await self._book.save_draft(draft)
         shown = await self._shown(draft)
         faults = send_faults(shown, declared=declared)
         if faults or shown.procedure is None:

@@ -16,6 +16,7 @@ from intake.ports import Draft
 from intake.service import Registration
 
 LONGEST_TOKEN: Final = 64
+COUNTRY: Final = "84"  # before a number as it is told apart
 _FORM: Final = ("name", "id_number", "email", "address", "owner", "subject", "language", "notify_words", "phone")
 
 
@@ -65,7 +66,7 @@ def registration_of(draft: Draft, procedure: Procedure, files: Sequence[IntakeFi
         source=IntakeSource.ONLINE,
         person=Person(
             name=form.name,
-            phone=form.phone,
+            phone=proved_number(form),
             email=form.email,
             address=form.address,
             id_number=plain_id(form.id_number),
@@ -80,6 +81,11 @@ def registration_of(draft: Draft, procedure: Procedure, files: Sequence[IntakeFi
         notify_words=form.notify_words,
         declared_at=now,
     )
+
+
+def proved_number(form: FilingForm) -> str:
+    """The number a code came back from, and nothing beside it: what else was typed may be read as somebody else's."""
+    return f"0{form.number.removeprefix(COUNTRY)}" if form.number else ""
 
 
 def papers_of(procedure: Procedure, files: Sequence[IntakeFile]) -> tuple[Paper, ...]:

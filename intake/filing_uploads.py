@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,10 +12,9 @@ import structlog
 
 from domain.dossier import DossierStatus
 from domain.filing import SUPPLEMENTED, FilingRefusal, UploadLeave, UploadLimits
-from domain.intake import LONGEST_NOTE, FileKind, IntakeDossier, IntakeFile
+from domain.intake import FileKind, IntakeDossier, IntakeFile
 from domain.intake_moves import IntakeAction, IntakeDoing, IntakeRefusal
 from domain.message import Address
-from domain.text import whole_letters
 from intake.filing import CITIZEN, Filing, FilingUse, Quota, forget_bytes
 from intake.ports import FileTooLarge, IntakeBook, KeptBytes, Vault
 from intake.service import IntakeService
@@ -22,7 +22,8 @@ from intake.uploads import Sniffed, UploadRefusal
 
 TOO_MANY: Final = "too_many"  # beside the refusals of intake.uploads: there are as many as one dossier may have
 NO_LEAVE: Final = "no_leave"  # so many were tried that the rest waits
-AT_ONCE: Final = 20  # forms with files under way
+AT_ONCE: Final = 20  # files under way
+OF_ONE_ADDRESS: Final = 5  # of those: a file may come slowly, and nobody is to hold all places with slow ones
 PURGED, PURGES = 200, 20  # rows a transaction, and how many of them at a time
 TRIES: Final = 3  # of a note beside what an officer does at that moment
 
@@ -42,6 +43,7 @@ class FilingUploads:
         "_book",
         "_clock",
         "_filing",
+        "_from",
         "_inspector",
         "_new_id",
         "_quota",
@@ -76,6 +78,7 @@ class FilingUploads:
         self._new_id = new_id
         self._clock = clock
         self._under_way = 0
+        self._from = Counter[str]()  # of what is under way
 
     async def leave(self, token: str) -> UploadLeave | FilingRefusal | None:
         """Whether files may come now; asked before the first byte is read. None: the link opens nothing.
@@ -98,23 +101,32 @@ class FilingUploads:
     async def _with_room(self, owner: int, kind: FileKind, papers: int) -> UploadLeave | FilingRefusal:
         if self._under_way >= AT_ONCE:
             return FilingRefusal.BUSY
-        # What is under way may all be as large as a file may be.
-        if await self._book.loose_bytes() + (self._under_way + 1) * self.limits.largest > self.most_loose:
+        # What was asked for is of a dossier at once: however many drafts lie about, it is taken.
+        if kind is FileKind.PAPER and await self._full():
             log.warning("filing.full")
             return FilingRefusal.FULL
         there = sum(file.size for file in await self._book.files(owner))
         return UploadLeave(owner=owner, kind=kind, papers=papers, room=max(0, self.limits.most_bytes - there))
 
+    async def _full(self) -> bool:
+        """What is under way may all be as large as a file may be."""
+        coming = (self._under_way + 1) * self.limits.largest
+        return await self._book.loose_bytes() + coming > self.most_loose
+
     async def take(
         self, leave: UploadLeave, asker: Address, name: str, chunks: AsyncIterator[bytes], paper: int | None
     ) -> IntakeFile | str:
-        """One file; or why it is not taken: UploadRefusal, TOO_MANY or NO_LEAVE. Whatever happens, cut off and cancelled
+        """One file; or why it is not taken: UploadRefusal, TOO_MANY or NO_LEAVE. Leave may be old by now, so that places
+        are counted here once more. Whatever happens, cut off and cancelled
         too, nothing stays of what is not noted.
 
         Raises:
             StoreError: the store is away.
         """
+        if self._under_way >= AT_ONCE or self._from[asker.urn] >= OF_ONE_ADDRESS:
+            return UploadRefusal.BUSY
         self._under_way += 1
+        self._from[asker.urn] += 1
         try:
             whose = Address("filing", str(leave.owner))
             for use, who in ((FilingUse.UPLOAD_OF_ONE, whose), (FilingUse.UPLOAD, asker)):
@@ -123,6 +135,8 @@ class FilingUploads:
             return await self._kept(leave, name, chunks, paper)
         finally:
             self._under_way -= 1
+            self._from[asker.urn] -= 1
+            self._from += Counter()  # without those that are at none
 
     async def _kept(
         self, leave: UploadLeave, name: str, chunks: AsyncIterator[bytes], paper: int | None
@@ -189,10 +203,9 @@ class FilingUploads:
         log.warning("filing.supplement_not_noted", files=len(files))  # the files are there all the same
 
     async def _noted(self, dossier: IntakeDossier, files: Sequence[IntakeFile]) -> IntakeDossier | IntakeRefusal:
-        words = SUPPLEMENTED + "; ".join(file.name for file in files)
-        doing = IntakeDoing(
-            action=IntakeAction.NOTE, at=self._clock(), reason=words[: whole_letters(words, LONGEST_NOTE)]
-        )
+        """How many: a name of a file may name people, and what was done is kept for ever."""
+        words = f"{SUPPLEMENTED}{len(files)} tệp."
+        doing = IntakeDoing(action=IntakeAction.NOTE, at=self._clock(), reason=words)
         return await self._service.act(dossier, doing, CITIZEN)
 
 

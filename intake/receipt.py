@@ -24,6 +24,7 @@ RECEIVED: Final = frozenset({DossierStatus.ACCEPTED, DossierStatus.IN_PROCESS})
 # What a person is told to type, as config/grammar.toml knows it; a test reads each with the reader of messages.
 FOLLOW_WORD: Final = "DK"
 SECRET_WORD: Final = "MK"  # noqa: S105 - what is typed before a secret
+MASK: Final = "*"  # for each sign of a secret that is not told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +119,9 @@ def make_receipt(
     consent: str,
     printed_at: datetime,
     reprinted: bool = False,
+    tell_secret: bool = True,
 ) -> IntakeReceipt | None:
-    """None: it is not received yet, or never was. `consent`: what is asked at the counter; what a dossier's applicant did
+    """None: it is not received yet, or never was. `tell_secret` False: whoever looks works at no desk, and gets it masked. `consent`: what is asked at the counter; what a dossier's applicant did
     agree to stands in its place. Only papers that were handed in are certified.
     """
     if not is_received(dossier, steps):
@@ -128,7 +130,7 @@ def make_receipt(
     return IntakeReceipt(
         code=dossier.code.text,
         qr=places.qr(dossier.code),
-        secret=dossier.secret,
+        secret=dossier.secret if tell_secret else MASK * len(dossier.secret),
         agency=agency,
         second=second_language(dossier),
         name=person.name,
@@ -153,7 +155,7 @@ def make_receipt(
         notify=dossier.notify,
         received_by=received_by(steps),
         numbers=places.numbers,
-        texts=places.texts(dossier.code, dossier.secret),
+        texts=places.texts(dossier.code, dossier.secret if tell_secret else ""),
         page=places.page,
         chats=places.chats,
         printed_at=printed_at,

@@ -23,7 +23,7 @@ from adapters.store.steps import Steps
 from adapters.store.tables import CLOSED_DOSSIER
 from domain.intake import IntakeDossier, IntakeFile, Person
 
-MASKED_COLUMNS = ("version", "phone", "secret", "missing", "notify", "content")
+MASKED_COLUMNS = ("version", "phone", "secret", "missing", "fee", "notify", "content")
 NOBODY = Person(name="")
 
 _COLUMNS = ", ".join(f"d.{name}" for name in DOSSIER_COLUMNS)
@@ -43,6 +43,7 @@ def masked(dossier: IntakeDossier) -> IntakeDossier:
         person=NOBODY,
         subject="",
         missing="",
+        fee="",  # where payment was asked for it is what an officer wrote
         reason="",
         papers=tuple(replace(paper, note="") for paper in dossier.papers),
         notify=False,

@@ -23,6 +23,7 @@ LONGEST_PHONE: Final = 40
 LONGEST_ID: Final = 20
 MOST_DONG: Final = 10_000_000_000
 FURTHEST: Final = timedelta(days=3 * 366)  # a day nobody promises
+YEARS: Final = range(2, 9999)  # a day before and a day after them are days as well
 LANGUAGES: Final = ("vi", "km", "en")
 OUTCOMES: Final[Mapping[str, DossierStatus]] = {
     "accept": DossierStatus.ACCEPTED,
@@ -277,15 +278,18 @@ def read_moment(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:  # the caller tells
         return None
+    if moment.year < YEARS.start:
+        return None
     return moment if moment.tzinfo else moment.replace(tzinfo=LOCAL_ZONE)
 
 
 def read_day(text: str) -> date | None:
     """A day written 2026-11-23; None: it is none."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:  # the caller tells
         return None
+    return day if day.year in YEARS else None
 
 
 def read_money(text: str) -> int | None:

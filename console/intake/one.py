@@ -21,7 +21,7 @@ from console.intake.papers import named_fault, with_free
 from console.routes import ConsoleRoute
 from console.signed import signed
 from domain.calendar import local_day
-from domain.intake import IntakeDossier
+from domain.intake import IntakeDossier, IntakeStep
 from domain.intake_moves import ACTS, IntakeAction, IntakeDoing, IntakeRefusal, open_acts
 from domain.officers import Right
 
@@ -98,7 +98,8 @@ class DossierPages:
         """Somebody did something meanwhile; if it was this very form, sent twice, it is done."""
         steps = await self._desk.service.book.steps(dossier.id)
         last, own = steps[-1], signed(request).officer.id
-        if form.version == str(dossier.version - 1) and (last.action, last.actor.officer) == (str(action), own):
+        same = (last.action, last.actor.officer) == (str(action), own) and _says(form, last)
+        if form.version == str(dossier.version - 1) and same:
             return done(dossier.id, action)
         return await self.page(request, dossier, action, form, refusal=IntakeRefusal.CHANGED)
 
@@ -227,6 +228,12 @@ def _status(told: Sequence[Fault], *, conflict: bool) -> HTTPStatus:
     if conflict:
         return HTTPStatus.CONFLICT
     return HTTPStatus.UNPROCESSABLE_ENTITY if told else HTTPStatus.OK
+
+
+def _says(form: ActForm, step: IntakeStep) -> bool:
+    """What was done is what this form says: a second note is not the first one sent twice."""
+    to = f"{step.to_agency}{BETWEEN}{step.to_unit}" if step.to_agency else ""
+    return (not form.reason or form.reason == step.reason) and (not form.to or form.to == to)
 
 
 def _small(text: str) -> bool:

@@ -82,7 +82,7 @@ class IntakePrints:
         dossier = await self._desk.one(request)
         if dossier is None:
             return self._desk.missing(request)
-        made = await self._receipt(dossier)
+        made = await self._receipt(request, dossier)
         if made is None:
             return self._desk.missing(request)
         await self._noted(request, dossier, RECEIPT, size="80" if _on_roll(request) else "a5")
@@ -90,7 +90,7 @@ class IntakePrints:
 
     async def pdf(self, request: web.Request) -> web.Response:
         dossier = await self._desk.one(request)
-        made = await self._receipt(dossier) if dossier is not None else None
+        made = await self._receipt(request, dossier) if dossier is not None else None
         if dossier is None or made is None:
             return self._desk.missing(request)
         page = self._receipt_page(request, dossier, made, bar=False)
@@ -108,7 +108,8 @@ class IntakePrints:
         }
         return web.Response(body=body, content_type="application/pdf", headers=headers)
 
-    async def _receipt(self, dossier: IntakeDossier) -> IntakeReceipt | None:
+    async def _receipt(self, request: web.Request, dossier: IntakeDossier) -> IntakeReceipt | None:
+        """Its secret proves that one holds it: whoever only looks into dossiers is not told."""
         now = self._desk.clock()
         made = make_receipt(
             dossier,
@@ -117,6 +118,7 @@ class IntakePrints:
             places=self._places,
             consent=self._desk.consent,
             printed_at=now,
+            tell_secret=signed(request).officer.may(Right.INTAKE_WORK),
         )
         return made and replace(made, reprinted=await self._was_printed(dossier, RECEIPT, now))
 

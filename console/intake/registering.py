@@ -45,6 +45,7 @@ from intake.uploads.kinds import UploadRefusal
 MOST_FIELDS: Final = 600
 LARGEST_FORM: Final = 393_216  # octets: forty papers of three hundred letters, each letter written as nine
 MOST_REFUSED: Final = 40
+_ANEW: Final = (("form", "stale_form"), ("form", "form_used"))  # the form is shown again as a new one
 PRINTED: Final[Mapping[str, str]] = {"accept": "", "supplement": "02", "refuse": "03"}  # which form; none: the receipt
 
 
@@ -107,12 +108,18 @@ class RegisterPages:
         timed = await self._as_on_paper(typed.form, wish)
         if not isinstance(timed, Registration):
             return await self.page(request, typed, timed)
-        kept = await self._desk.service.register(timed, self._desk.actor(request))
+        return await self._kept(request, typed, timed, to_print=fields.get("then") == "print")
+
+    async def _kept(self, request: web.Request, typed: Typed, wish: Registration, *, to_print: bool) -> web.Response:
+        """Into the book. An id that was there already is the same form sent twice, or says so."""
+        kept = await self._desk.service.register(wish, self._desk.actor(request))
         if isinstance(kept, NumberTrouble):
             return await self.page(request, typed, [("form", f"number_{kept}")])
         if not seen(request, kept):  # an id of somebody else's dossier: no form of ours has one
             return self._desk.missing(request)
-        return _afterwards(kept, typed.form, to_print=fields.get("then") == "print")
+        if (kept.person, kept.procedure) != (wish.person, wish.procedure):  # a page gone back to, for somebody else
+            return await self.page(request, typed, [("form", "form_used")])
+        return _afterwards(kept, typed.form, to_print=to_print)
 
     async def check(self, request: web.Request) -> web.Response:
         """As JSON for the script, as the form with what was found for everybody else."""
@@ -224,7 +231,7 @@ class RegisterPages:
         desk, texts, form = self._desk, self._desk.pages.texts(request), typed.form
         if typed.procedure is not None:
             form = listed_for(form, typed.procedure)
-        stale = typed.identifier is None or ("form", "stale_form") in faults
+        stale = typed.identifier is None or any(each in faults for each in _ANEW)
         identifier = desk.ids() if stale else typed.identifier
         files = await self._files(request, typed.identifier) if not stale and typed.identifier else ()
         mail = typed.mail or await shown_mail(desk.vault, files)

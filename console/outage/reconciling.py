@@ -125,7 +125,13 @@ class ReconcilePages:
         codes = await self._outage.late.codes(self._outage.desk.receiving(request))
         late, cut = await self._all_late(scope, since, until)
         groups = list(dict.fromkeys(group_of(each) for each in late))
-        others = [each for group in groups[:MOST_GROUPS] for each in await self._others(*group)]
+        # What is here was perhaps received elsewhere: of that agency only what the officer may see is looked at.
+        others = [
+            each
+            for group in groups[:MOST_GROUPS]
+            for each in await self._others(*group)
+            if each.agency in scope or each.holder in scope
+        ]
         return Found(
             open=unaccounted(codes.values(), since=since, until=min(until, local_day(self._outage.desk.clock()))),
             late=late,

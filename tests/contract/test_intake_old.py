@@ -84,6 +84,19 @@ async def test_a_dossier_closed_long_ago_keeps_its_record_and_nobodys_name(store
     assert await book.mask_closed(before, 100) == 0
 
 
+async def test_look_up_is_told_nothing_of_them_any_more(store_kit: StoreKit, store: Store) -> None:
+    book, now = store.intake(), store_kit.clock.now
+    kept = await registered(store_kit, book, notify=True, secret="AB2345")
+    kept = await done(store_kit, book, kept, IntakeDoing(action=IntakeAction.ASK_PAYMENT, at=now, reason="bà Bé nợ"))
+    kept = await done(store_kit, book, kept, IntakeDoing(action=IntakeAction.FINISH, at=now))
+    [before] = await store_kit.rows("intake_dossier")  # what the view for look-up is made of
+    assert (before["secret"], before["fee"], bool(before["phone"])) == ("AB2345", "bà Bé nợ", True)
+    assert await book.mask_closed(store_kit.clock.advance(DAY), 100) == 1
+    [after] = await store_kit.rows("intake_dossier")
+    assert not any(after[name] for name in ("secret", "fee", "phone", "missing", "notify"))
+    assert after["written"] == before["written"]  # so that a poll sees no news
+
+
 async def test_who_had_it_open_cannot_bring_the_person_back(store_kit: StoreKit, store: Store) -> None:
     kept = await closed(store_kit, store)
     before = store_kit.clock.advance(DAY)

@@ -209,7 +209,7 @@ async def test_a_form_sent_twice_is_one_dossier(everywhere: Counter) -> None:
     officer = await everywhere.enters("mot.cua")
     identifier = await everywhere.form_id(officer)
     first = await everywhere.sends(officer, id=identifier)
-    second = await everywhere.sends(officer, id=identifier, name="Khác")
+    second = await everywhere.sends(officer, id=identifier, subject="Khác")
     assert first.headers["Location"] == second.headers["Location"]
     assert len(await everywhere.console.kit.rows("intake_dossier")) == 1
 
