@@ -47,6 +47,10 @@ help_phone = "02993 000000"
 
 {guards}
 
+[notices] # at night as by day
+quiet_from = "00:00"
+quiet_until = "00:00"
+
 [[sources]]
 name = "hoso"
 url = "sqlite+aiosqlite:///{directory}/hoso.sqlite3"

@@ -133,7 +133,7 @@ async def test_an_incident_is_looked_at_before_it_leaves(scene: Scene) -> None:
         secret = await scene.console.signed_in(operator)
         await page.context.add_cookies([{"name": COOKIE, "value": secret, "url": scene.address}])
         await page.goto(scene.address + paths.HEALTH)
-        await page.get_by_role("link", name="Báo sự cố").click()
+        await page.get_by_role("link", name="Viết báo cáo sự cố").click()
         await page.get_by_label("Nội dung").fill("Kênh SMS mất kết nối từ 14:00")
         await page.get_by_role("button", name="Xem trước khi gửi").click()
         await expect(page.get_by_text("SU CO he thong tra cuu ho so")).to_be_visible()

@@ -71,7 +71,7 @@ async def watched(office: Office, operator: Walker) -> None:
 
 async def told_of_it(office: Office, operator: Walker) -> None:
     """What is wrong stands in the report already; it leaves once the way is there again."""
-    await operator.follow("Báo sự cố")
+    await operator.follow("Viết báo cáo sự cố")
     await expect(operator.page.get_by_label("Nội dung")).to_have_value(re.compile("mất kết nối"))
     await expect(operator.page.get_by_role("link", name="Trợ giúp về màn hình này")).to_be_visible()
     await operator.look("incident")
