@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import Final
 
 from domain.errors import GatewayError
@@ -43,3 +44,18 @@ class FileRefused(GatewayError):
         super().__init__(f"the file of recipients is refused: {fault}")
         self.fault = fault
         self.row = row
+
+
+def within_limits(position: int, row: Sequence[str]) -> Sequence[str]:
+    """The cells of row `position` that may be told something, as they stand.
+
+    Raises:
+        FileRefused: no list of ours has so many rows, such a cell or so many columns.
+    """
+    if position > LONGEST_SHEET:
+        raise FileRefused(FileFault.ROWS, position)
+    if any(len(cell) > LONGEST_CELL for cell in row):
+        raise FileRefused(FileFault.CELL, position)
+    if len(row) > MOST_COLUMNS and any(cell.strip() for cell in row[MOST_COLUMNS:]):
+        raise FileRefused(FileFault.COLUMNS, position)
+    return row[:MOST_COLUMNS]

@@ -10,11 +10,10 @@ from typing import Final
 
 from console.broadcasts.file_limits import (
     LONGEST_CELL,
-    LONGEST_SHEET,
-    MOST_COLUMNS,
     MOST_ROWS,
     FileFault,
     FileRefused,
+    within_limits,
 )
 from console.broadcasts.ports import FileRow
 from domain.message import Address
@@ -110,7 +109,7 @@ class Recipients:
         """
         for row in rows:
             self._position = position = self._position + 1
-            cells = self._checked(position, row)
+            cells = [cell.strip() for cell in within_limits(position, row)]
             if not any(cells):
                 continue
             if self.columns is None:
@@ -125,15 +124,6 @@ class Recipients:
         """Raises FileRefused: there was nobody in it."""
         if not self.rows:
             raise FileRefused(FileFault.NO_ROWS)
-
-    def _checked(self, position: int, row: Sequence[str]) -> Sequence[str]:
-        if position > LONGEST_SHEET:
-            raise FileRefused(FileFault.ROWS, position)
-        if any(len(cell) > LONGEST_CELL for cell in row):
-            raise FileRefused(FileFault.CELL, position)
-        if len(row) > MOST_COLUMNS and any(cell.strip() for cell in row[MOST_COLUMNS:]):
-            raise FileRefused(FileFault.COLUMNS, position)
-        return [cell.strip() for cell in row[:MOST_COLUMNS]]
 
     def _recipient(self, position: int, cells: Sequence[str], columns: Columns) -> FileRow | RowFault:
         typed = _cell(cells, columns.number)

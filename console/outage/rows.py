@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final
 
-from console.broadcasts.file_limits import LONGEST_CELL, LONGEST_SHEET, MOST_COLUMNS, FileFault, FileRefused
+from console.broadcasts.file_limits import LONGEST_CELL, FileFault, FileRefused, within_limits
 from domain.calendar import LOCAL_ZONE, local_day
 from domain.ids import COUNTER_BITS, EPOCH_MS, PROCESS_BITS
 from domain.intake import LONGEST_TEXT, MOST_PAPERS, IntakeSource, Paper, Person
@@ -170,7 +170,7 @@ class LateRows:
         """
         for row in rows:
             self._position = position = self._position + 1
-            cells = _checked(position, row)
+            cells = [_text(cell) for cell in within_limits(position, row)]
             if not any(cells):
                 continue
             if self.columns is None:
@@ -330,16 +330,6 @@ def _registration(
 
 
 # ---- cells
-
-
-def _checked(position: int, row: Sequence[str]) -> Sequence[str]:
-    if position > LONGEST_SHEET:
-        raise FileRefused(FileFault.ROWS, position)
-    if any(len(cell) > LONGEST_CELL for cell in row):
-        raise FileRefused(FileFault.CELL, position)
-    if len(row) > MOST_COLUMNS and any(cell.strip() for cell in row[MOST_COLUMNS:]):
-        raise FileRefused(FileFault.COLUMNS, position)
-    return [_text(cell) for cell in row[:MOST_COLUMNS]]
 
 
 def _text(cell: str) -> str:

@@ -208,7 +208,7 @@ def test_a_sheet_that_is_none_is_damaged(tmp_path: Path, sheet: bytes) -> None:
 
 
 def test_a_sheet_whose_next_row_is_far_away_is_not_filled_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("console.broadcasts.recipients.LONGEST_SHEET", 1_000)
+    monkeypatch.setattr("console.broadcasts.file_limits.LONGEST_SHEET", 1_000)
     far = (
         '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
         '<row r="1"><c r="A1" t="inlineStr"><is><t>SDT</t></is></c></row>'
