@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from channels.base import Channel
-from channels.sms.account import SmppAccount
+from channels.sms.account import BindMode, MessageIds, Segmentation, SmppAccount, SmppBind, Tls
 from channels.sms.channel import SmsChannel
 from channels.sms.numbers import normalise
+from channels.sms.segments import DefaultAlphabet
 from channels.web.asking import Ask
 from conversation.answer import Conversation, ConversationSettings, Offers
 from conversation.guards import Guards
@@ -26,7 +28,7 @@ from gateway.bootstrap.store import OpenStore
 from gateway.bootstrap.words import Words
 from gateway.dispatcher import Dispatcher, DispatcherSettings
 from gateway.metrics import Metrics
-from gateway.settings import RateLimit, Settings, SmsSettings
+from gateway.settings import BindSettings, RateLimit, Settings, SmsSettings
 from lookup.disclosure import Disclosure, DisclosureRules
 from lookup.service import LookupService
 
@@ -127,6 +129,13 @@ def make_questions(
 
 # ---- SMS
 
+# Settings that are words of the channel's own.
+WORDS: Mapping[str, Callable[[str], Any]] = {
+    "default_alphabet": DefaultAlphabet,
+    "segmentation": Segmentation,
+    "message_ids": MessageIds,
+}
+
 
 def make_sms(
     accounts: Sequence[SmsSettings], new_id: Callable[[], int], clock: Callable[[], datetime]
@@ -136,10 +145,38 @@ def make_sms(
 
 
 def smpp_account(settings: SmsSettings) -> SmppAccount:
-    """An SMSC account in the channel's own words: the same names, the secret revealed."""
-    fields = SmppAccount.__dataclass_fields__.keys() - {"password"}
+    """An SMSC account in the channel's own words: the same names, the secrets revealed."""
+    fields = SmppAccount.__dataclass_fields__.keys() - {"password", "tls", "binds", *WORDS}
     values = {name: getattr(settings, name) for name in fields if name in type(settings).model_fields}
-    return SmppAccount(**values, password=settings.password.get_secret_value())
+    words = {name: kind(getattr(settings, name)) for name, kind in WORDS.items()}
+    return SmppAccount(
+        **values,
+        **words,
+        password=settings.password.get_secret_value(),
+        tls=_tls(settings),
+        binds=[
+            _bind(each, f"{place}.{copy}" if each.count > 1 else f"{place}")
+            for place, each in enumerate(settings.bind, 1)
+            for copy in range(1, each.count + 1)
+        ],
+    )
+
+
+def _tls(settings: SmsSettings) -> Tls | None:
+    if not settings.tls:
+        return None
+    return Tls(
+        authorities=settings.tls_authorities,
+        host_name=settings.tls_host_name,
+        certificate=settings.tls_certificate,
+        key=settings.tls_key,
+    )
+
+
+def _bind(settings: BindSettings, name: str) -> SmppBind:
+    values = settings.model_dump(exclude={"mode", "count", "password", "password_file"})
+    password = settings.password.get_secret_value() if settings.password else ""
+    return SmppBind(name=name, mode=BindMode(settings.mode), password=password, **values)
 
 
 def make_dispatcher(

@@ -22,7 +22,7 @@ from gateway.settings.console import ConsoleSettings
 from gateway.settings.intake import IntakeAgency, IntakeSettings
 from gateway.settings.kinds import SQLITE_FILE, FileUrl
 from gateway.settings.notices import HookKey, NoticeSettings, OfficerSettings, WatchSettings
-from gateway.settings.outside import SmsSettings, SourceSettings, WebSettings
+from gateway.settings.outside import SourceSettings, WebSettings
 from gateway.settings.process import (
     DatabaseSettings,
     GatewaySettings,
@@ -31,11 +31,13 @@ from gateway.settings.process import (
     RedisSettings,
     RetentionSettings,
 )
+from gateway.settings.sms import BindSettings, SmsSettings
 from gateway.settings.telegram import TelegramSettings
 from gateway.settings.zalo import ZaloSettings
 
 __all__ = [
     "SQLITE_FILE",
+    "BindSettings",
     "ConsoleSettings",
     "DatabaseSettings",
     "FileUrl",

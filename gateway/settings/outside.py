@@ -1,4 +1,4 @@
-"""What is outside: the one-stop systems, the operators' SMSCs, the web."""
+"""What is outside: the one-stop systems and the web."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from pydantic import Field, SecretStr, field_validator
 
 from gateway.settings.kinds import (
     A_BILLION,
-    A_YEAR,
     SOURCE_DRIVERS,
     AgencyPrefix,
     Count,
     ExistingFile,
-    Host,
     Name,
-    Octet,
     Pattern,
     Printable,
     Seconds,
@@ -75,70 +72,6 @@ class SourceSettings(Section):
     networks: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(),
         description="HTTP: networks it may be in although they are this machine's own, such as `127.0.0.0/8`.",
-    )
-
-
-class SmsSettings(Section):
-    """An account at an operator's SMSC (SMPP 3.4)."""
-
-    name: Name = Field(description="Ours to choose and then to keep: rows of the store carry it.")
-    host: Host = Field(description="The SMSC's address.")
-    port: Annotated[int, Field(ge=1, le=65_535)] = Field(default=2775, description="Its port.")
-    system_id: Printable = Field(min_length=1, max_length=15, description="Our name there.")
-    password: SecretStr = Field(max_length=8, description="Our password there; SMPP allows 8 characters.")
-    password_file: Path | None = Field(default=None, description="A file that holds `password`.")
-    system_type: Printable = Field(default="", max_length=12, description="Most operators want it empty.")
-    short_code: Printable = Field(min_length=1, max_length=20, description="The number citizens write to.")
-    accents: bool = Field(
-        default=False,
-        description="Vietnamese with accents (UCS-2: shorter segments, more of them) for whoever chose none.",
-    )
-
-    source_ton: Octet = Field(
-        default=0, description="Type of our number: 0 unknown, 3 network specific, 5 alphanumeric."
-    )
-    source_npi: Octet = Field(default=0, description="Numbering plan of our number.")
-    destination_ton: Octet = Field(default=1, description="Type of a citizen's number: 1 international.")
-    destination_npi: Octet = Field(default=1, description="Numbering plan of a citizen's number: 1 E.164.")
-    address_range: Printable = Field(default="", max_length=40, description="Numbers routed to this bind.")
-    service_type: Printable = Field(default="", max_length=5, description="As the operator wants it.")
-
-    window: Count = Field(default=10, description="Submits written and not yet answered.")
-    rate: Annotated[float, Field(ge=0, le=A_BILLION)] = Field(
-        default=50.0, description="Segments a second, as agreed with the operator; 0: as fast as the window allows."
-    )
-    max_unsettled: Count = Field(
-        default=1_000, description="Messages handed in and not yet acknowledged; beyond, the SMSC is told to wait."
-    )
-    throttle_pause: Seconds = Field(default=1.0, description="Seconds of silence after the SMSC said it is too much.")
-
-    connect_timeout: Seconds = Field(default=10.0, description="Seconds to connect.")
-    bind_timeout: Seconds = Field(default=10.0, description="Seconds from the bind to its answer.")
-    response_timeout: Seconds = Field(default=30.0, description="Seconds after which a submit's outcome is unknown.")
-    enquire_link_idle: Seconds = Field(
-        default=25.0, description="Seconds of silence after which we ask if the link lives."
-    )
-    unfinished_timeout: Seconds = Field(default=10.0, description="Seconds within which a PDU begun must end.")
-    unbind_grace: Seconds = Field(default=2.0, description="Seconds for what is under way when the SMSC says goodbye.")
-    reconnect_first: Seconds = Field(default=1.0, description="Seconds before the first new try; doubled each time.")
-    reconnect_cap: Seconds = Field(default=60.0, description="Seconds between tries at most.")
-    reconnect_forget: Seconds = Field(default=30.0, description="A bind that lasted so many seconds starts afresh.")
-
-    default_alphabet: Literal["gsm", "latin-1", "ascii"] = Field(
-        default="gsm", description="What data_coding 0 means to this SMSC."
-    )
-    packed: bool = Field(default=False, description="This SMSC delivers data_coding 0 as packed septets.")
-    registered_delivery: Octet = Field(
-        default=1, description="1 asks for a delivery report of every segment, 0 for none."
-    )
-    validity: Annotated[float, Field(ge=0, le=A_YEAR)] = Field(
-        default=21_600.0, description="Seconds after which the SMSC gives up; 0 leaves it to the SMSC."
-    )
-    temporary_statuses: frozenset[int] = Field(
-        default=frozenset(), description="The operator's own command_status values that mean “later”."
-    )
-    stopped_statuses: frozenset[int] = Field(
-        default=frozenset(), description="The operator's own command_status values that mean “this person blocked us”."
     )
 
 
