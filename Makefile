@@ -8,7 +8,7 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python --quiet --disable-pip-version-che
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install test test-long check format bench burst drain fuzz lock docs widget wheel clean
+.PHONY: help demo install test test-long check format bench burst drain bulk soak fuzz lock docs widget wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -51,7 +51,13 @@ burst: $(VENV)/.installed ## 500,000 notices wait, 30 s leave at 200 a second, o
 drain: $(VENV)/.installed ## 500,000 notices leave at 5,000 a second, on both stores, and people ask
 	@$(BIN)/python -m bench.burst --seconds 0 --rate 5000 --window 100 $(ARGS)
 
-fuzz: $(VENV)/.installed ## garbage at full counts: mutated PDUs and random texts; new examples for every property
+bulk: $(VENV)/.installed ## 20,000 notices and broadcasts leave at 200 a second, on both stores: what that costs who asks
+	@$(BIN)/python -m bench.bulk $(ARGS)
+
+soak: $(VENV)/.installed ## ten minutes of two operators that misbehave and a gateway that is killed: in = out, once
+	@$(BIN)/python -m bench.soak $(ARGS)
+
+fuzz: $(VENV)/.installed ## garbage at full counts: 1,000,000 mutated PDUs, random texts; new examples for every property
 	@$(BIN)/python -m pytest -m long -k "garbage or mutated or random" $(ARGS)
 	@$(BIN)/python -m pytest -n 2 -m hypothesis --hypothesis-profile=search tests/unit tests/contract $(ARGS)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conversation.guards import Guards
-from conversation.pins import PinLine, PinPost, PinRules, PinSealer, typed_pin
-from conversation.ports import Budgets, Link, LinkRequest, Links, PinResult, Verdict
+from conversation.pins import PinLines, PinPost, PinRules, PinSealer, link_of, typed_pin
+from conversation.ports import Budgets, LinkRequest, Links, PinResult, Verdict
 from domain.errors import StoreUnavailable
 from domain.filing import NumberAnswer, NumberOutcome
 from domain.message import Address
@@ -33,7 +33,7 @@ class ProveByPin:
     budgets: Budgets
     guards: Guards
     post: PinPost
-    line: PinLine
+    line: PinLines
     rules: PinRules
     sealer: PinSealer
     clock: Callable[[], datetime]
@@ -79,12 +79,11 @@ class ProveByPin:
         return NumberAnswer(outcome=NumberOutcome.PROVED, number=link.address.value)
 
     async def _request(self, draft: int, recipient: Address, language: str) -> LinkRequest:
-        now, pin, asker, line = self.clock(), self.sealer.new(), _standing_for(draft), self.line
+        now, pin, asker = self.clock(), self.sealer.new(), _standing_for(draft)
         message = await self.post.for_filing(recipient, pin, language=language, now=now)
-        link = Link(address=recipient, channel=line.channel, account=line.account, sender=line.sender, words=WORDS)
         return LinkRequest(
             asker=asker,
-            link=link,
+            link=link_of(message, WORDS),
             pin_seal=self.sealer.seal_of(message, PURPOSE, asker.urn, pin),
             message=message,
             expires_at=now + self.rules.good_for,

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from conversation.case import JOIN, QUESTION_CHANGES, Case, Pending, say, tell
 from conversation.following import words_of
-from conversation.pins import PinLine, PinPost, PinRules, PinSealer
+from conversation.pins import PinLines, PinPost, PinRules, PinSealer, link_of
 from conversation.ports import (
     BudgetAsk,
     Budgets,
@@ -60,7 +60,7 @@ class JoinTalk:
         budgets: Budgets,
         writer: ReplyWriter,
         post: PinPost,
-        line: PinLine,
+        line: PinLines,
         rules: PinRules,
         key: bytes,
     ) -> None:
@@ -85,7 +85,7 @@ class JoinTalk:
         if len(case.person.linked) >= MOST:
             return tell(case, NUMBER, self._writer.say("link_full", case.voice, count=len(case.person.linked)))
         if inquiry.vouched:
-            return self._joined(case, NUMBER, self._link(recipient, VOUCHED))
+            return self._joined(case, NUMBER, self._vouched(recipient))
 
         async def finish() -> Decision:
             return await self._send(case, recipient)
@@ -118,7 +118,7 @@ class JoinTalk:
         message = await self._post.for_joining(recipient, chat, pin, language=language, now=case.now)
         return LinkRequest(
             asker=asked.sender,
-            link=self._link(recipient, words_of(asked)),
+            link=link_of(message, words_of(asked)),
             pin_seal=self._sealer.seal_of(message, PURPOSE, asked.sender.urn, pin),
             message=message,
             expires_at=case.now + self._rules.good_for,
@@ -151,9 +151,10 @@ class JoinTalk:
         """No code is waited for any more."""
         return Decision(inquiry=kind, person=replace(case.person, pending=None), changes=QUESTION_CHANGES)
 
-    def _link(self, address: Address, words: str) -> Link:
-        line = self._line
-        return Link(address=address, channel=line.channel, account=line.account, sender=line.sender, words=words)
+    def _vouched(self, address: Address) -> Link:
+        """Told at once, so that the store is not asked for its account."""
+        line = self._line.usual(address)
+        return Link(address=address, channel=line.channel, account=line.account, sender=line.sender, words=VOUCHED)
 
     def _seal(self, asker: Address, pin: str) -> str:
         return self._sealer.seal(PURPOSE, asker.urn, pin)

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from conversation.case import Shape
 from conversation.charges import block_of
@@ -24,6 +25,7 @@ from conversation.ports import (
     Budgets,
     FollowChange,
     Limit,
+    Link,
     LookUps,
     People,
     Person,
@@ -146,6 +148,34 @@ class PinLine:
         digits = self.normalise(fold(typed[:LONGEST_TYPED]).strip())
         return Address("sms", digits) if is_mobile(digits) else None
 
+    def usual(self, recipient: Address) -> PinLine:  # noqa: ARG002 - there is no other
+        """See PinLines: the only one there is."""
+        return self
+
+    async def to(self, recipient: Address) -> PinLine:
+        """See PinLines: the only one there is."""
+        return self.usual(recipient)
+
+
+class PinLines(Protocol):
+    """The accounts codes leave by, where there may be several."""
+
+    def recipient(self, typed: str) -> Address | None:
+        """The mobile number of this country that was typed, if it is one."""
+        ...
+
+    def usual(self, recipient: Address) -> PinLine:
+        """The account of a number, by nothing but the number."""
+        ...
+
+    async def to(self, recipient: Address) -> PinLine:
+        """The account by which this number is reached now.
+
+        Raises:
+            StoreUnavailable: it is not known.
+        """
+        ...
+
 
 class PinPost:
     """Writes the message that carries a code: what depends on the number it goes to."""
@@ -157,7 +187,7 @@ class PinPost:
         budgets: Budgets,
         guards: Guards,
         writer: ReplyWriter,
-        line: PinLine,
+        line: PinLines,
         rules: PinRules,
         new_id: Callable[[], int],
     ) -> None:
@@ -204,15 +234,16 @@ class PinPost:
         steps.
         """
         person = (await self._people.get([recipient])).get(recipient)
-        text = await write(self._voice(person, language, now))
+        line = await self._line.to(recipient)
+        text = await write(_voice(line.shape, person, language, now))
         good_for = self._rules.good_for
         return OutboundMessage(
             id=self._new_id(),
-            channel=self._line.channel,
-            account=self._line.account,
+            channel=line.channel,
+            account=line.account,
             category=Category.REPLY,  # it was asked for just now, and is of no use in the morning
             recipient=recipient,
-            sender=self._line.sender,
+            sender=line.sender,  # a number: a registered name is for what nobody asked for
             text=text,
             created_at=now,
             expires_at=now + good_for if await self._wanted(recipient, person) else now - good_for,
@@ -232,13 +263,24 @@ class PinPost:
         stopped = person is not None and person.stopped_at is not None
         return verdict is Verdict.ALLOWED and not stopped and self._guards.answerable(recipient)
 
-    def _voice(self, person: Person | None, language: str, now: datetime) -> Voice:
-        """As the person chose; who chose nothing is written to in the language of the page."""
-        shape = self._line.shape
-        chosen = person.accents if person is not None else None
-        accents = shape.capabilities.accents if chosen is None else chosen
-        spoken = person.language if person is not None else None
-        return Voice(language=spoken or language, accents=accents, now=now, fits=shape.fits)
+
+def _voice(shape: Shape, person: Person | None, language: str, now: datetime) -> Voice:
+    """As the person chose; who chose nothing is written to in the language of the page."""
+    chosen = person.accents if person is not None else None
+    accents = shape.capabilities.accents if chosen is None else chosen
+    spoken = person.language if person is not None else None
+    return Voice(language=spoken or language, accents=accents, now=now, fits=shape.fits)
+
+
+def link_of(message: OutboundMessage, words: str) -> Link:
+    """The address a code is sent to, as it is reached by the message that carries the code."""
+    return Link(
+        address=message.recipient,
+        channel=message.channel,
+        account=message.account,
+        sender=message.sender,
+        words=words,
+    )
 
 
 class FollowByPin:
@@ -253,7 +295,7 @@ class FollowByPin:
         pins: Pins,
         budgets: Budgets,
         post: PinPost,
-        line: PinLine,
+        line: PinLines,
         rules: PinRules,
         key: bytes,
         clock: Callable[[], datetime],

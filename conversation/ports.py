@@ -402,6 +402,16 @@ class Pins(Protocol):
         ...
 
 
+class LateReports(Protocol):
+    """Delivery reports that were kept because nothing they could mean was there yet."""
+
+    async def match_reports(self) -> int:
+        """Match those of the last minutes, which may have been written in the same moment as what they mean, by another
+        process; to be called twice a minute. Gives how many. A commit matches all others by itself.
+        """
+        ...
+
+
 class Housekeeping(Protocol):
     """What is done to old rows, a few at a time: to be called again until it gives 0."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from pathlib import Path
 
 import click
 
@@ -33,6 +34,7 @@ __all__ = [
     "SmscOptions",
 ]
 
+PEM = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SHOWN = (Bind, SubmitSm, SubmitSmResp, DeliverSmResp, GenericNack, Unbind)
 
 
@@ -103,6 +105,9 @@ def _epilog() -> str:
 @click.option("--receipt-delay", default=0.0, show_default=True, help="Seconds from a submit_sm to its receipt.")
 @click.option("--slow-response", default=1.0, show_default=True, help="Seconds a slow or held back answer takes.")
 @click.option("--fault", "faults", type=FaultChance(), multiple=True, help="A fault to arm; see below. Repeatable.")
+@click.option("--certificate", type=PEM, help="Speak TLS, with this certificate (PEM).")
+@click.option("--key", type=PEM, help="Its key, where it is in another file.")
+@click.option("--authorities", type=PEM, help="Ask gateways for a certificate that one of these signed.")
 @click.option("--seed", default=0, show_default=True, help="Of the dice: the same seed, the same faults.")
 @click.option(
     "--send",
@@ -131,7 +136,7 @@ def main(
     try:
         asyncio.run(_serve(smsc, messages))
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Fault(enum.StrEnum):
     THROTTLED = "throttled"
     QUEUE_FULL = "queue-full"
     SYSTEM_ERROR = "system-error"
+    RECEIVER_ERROR = "receiver-error"
     SUBMIT_FAILED = "submit-failed"
     VENDOR_ERROR = "vendor-error"
     NO_RESPONSE = "no-response"
@@ -37,6 +38,7 @@ class Fault(enum.StrEnum):
     ID_DECIMAL_THEN_HEX = "id-decimal-then-hex"
     ID_ZERO_PADDED = "id-zero-padded"
     ID_OTHER_CASE = "id-other-case"
+    ID_BEYOND_64_BITS = "id-beyond-64-bits"
     # delivery receipts
     RECEIPT_BEFORE_RESPONSE = "receipt-before-response"
     RECEIPT_ON_OTHER_BIND = "receipt-on-other-bind"
@@ -50,6 +52,7 @@ class Fault(enum.StrEnum):
     RECEIPT_UNDELIVERABLE = "receipt-undeliverable"
     # the message from a handset
     MO_ACK_FORGOTTEN = "mo-ack-forgotten"
+    MO_ACK_LOST_WITH_LINK = "mo-ack-lost-with-link"
     PARTS_REVERSED = "parts-reversed"
     PARTS_DUPLICATED = "parts-duplicated"
     PART_MISSING = "part-missing"
@@ -83,6 +86,7 @@ FAULTS: Final[Mapping[Fault, str]] = MappingProxyType(
         Fault.THROTTLED: "answer submit_sm with 0x58, throttled",
         Fault.QUEUE_FULL: "answer submit_sm with 0x14, message queue full",
         Fault.SYSTEM_ERROR: "answer submit_sm with 0x08, system error",
+        Fault.RECEIVER_ERROR: "answer submit_sm with 0x64, a temporary error of the receiver",
         Fault.SUBMIT_FAILED: "answer submit_sm with 0x45, submit failed",
         Fault.VENDOR_ERROR: "answer submit_sm with 0x404, a vendor's own status",
         Fault.NO_RESPONSE: "take the message but never answer the submit_sm",
@@ -92,6 +96,7 @@ FAULTS: Final[Mapping[Fault, str]] = MappingProxyType(
         Fault.ID_DECIMAL_THEN_HEX: "decimal message id in the answer, hexadecimal in the receipt",
         Fault.ID_ZERO_PADDED: "the receipt's id has leading zeros the answer's has not",
         Fault.ID_OTHER_CASE: "the receipt's id has its letters in the other case",
+        Fault.ID_BEYOND_64_BITS: "ids of 22 decimal digits, the receipt's in hexadecimal",
         Fault.RECEIPT_BEFORE_RESPONSE: "write the receipt before the answer to its submit_sm",
         Fault.RECEIPT_ON_OTHER_BIND: "write the receipt on another bind of the account, if there is one",
         Fault.RECEIPT_ID_WITHOUT_NUL: "receipted_message_id lacks its terminating NUL",
@@ -103,6 +108,7 @@ FAULTS: Final[Mapping[Fault, str]] = MappingProxyType(
         Fault.RECEIPT_STATES_REVERSED: "write DELIVRD first and ENROUTE after it",
         Fault.RECEIPT_UNDELIVERABLE: "report UNDELIV instead of DELIVRD",
         Fault.MO_ACK_FORGOTTEN: "forget the acknowledgement of a deliver_sm and deliver it again",
+        Fault.MO_ACK_LOST_WITH_LINK: "reset the connection the acknowledgement came by, and deliver again on the next",
         Fault.PARTS_REVERSED: "deliver the parts of a long message last one first",
         Fault.PARTS_DUPLICATED: "deliver every part of a long message twice",
         Fault.PART_MISSING: "lose the last part of a long message",
@@ -139,6 +145,7 @@ SUBMIT_REFUSALS: Final[Mapping[Fault, int]] = MappingProxyType(
         Fault.THROTTLED: c.RTHROTTLED,
         Fault.QUEUE_FULL: c.RMSGQFUL,
         Fault.SYSTEM_ERROR: c.RSYSERR,
+        Fault.RECEIVER_ERROR: c.RX_T_APPN,
         Fault.SUBMIT_FAILED: c.RSUBMITFAIL,
         Fault.VENDOR_ERROR: 0x404,
     }

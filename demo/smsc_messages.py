@@ -21,6 +21,7 @@ UNKNOWN_TLVS: Final[Mapping[int, bytes]] = MappingProxyType(
     {c.CONGESTION_STATE: b"\x50", 0x1400: b"vendor\0", 0x0501: b"\x01"}
 )
 
+BEYOND_64_BITS: Final = 10**21
 CODING_UCS2_FLASH: Final = 0x18
 CODING_8BIT_CLASS1: Final = 0xF5
 _CODECS: Final[Mapping[int, str]] = MappingProxyType(
@@ -201,6 +202,8 @@ def message_ids(number: int, dice: Dice) -> tuple[str, str]:
         return f"{number}", f"{number:020d}"
     if dice.falls(Fault.ID_OTHER_CASE):
         return f"{number:X}", f"{number:x}"
+    if dice.falls(Fault.ID_BEYOND_64_BITS):
+        return f"{BEYOND_64_BITS + number}", f"{BEYOND_64_BITS + number:X}"
     return f"{number:X}", f"{number:X}"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from demo.smsc_faults import Fault
 
@@ -25,7 +27,26 @@ class SmscOptions:
     record: bool = True
     # None: from the clock, so that a restarted simulator does not repeat ids a gateway still remembers.
     first_message_id: int | None = None
+    certificate: Path | None = None  # PEM: with it and its key this SMSC speaks TLS only
+    key: Path | None = None
+    authorities: Path | None = None  # gateways must show a certificate one of these signed
 
     def __post_init__(self) -> None:
         if self.window < 1 or self.max_binds < 1:
             raise ValueError("window and max_binds are at least 1")
+        if self.certificate is None and (self.key or self.authorities):
+            raise ValueError("a key or authorities without a certificate: nothing would be encrypted")
+
+    def tls(self) -> ssl.SSLContext | None:
+        """How to listen; None: in the clear.
+
+        Raises:
+            OSError: a file cannot be used.
+        """
+        if self.certificate is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.authorities)
+        context.load_cert_chain(self.certificate, self.key)
+        if self.authorities is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context

@@ -87,10 +87,12 @@ class Smsc:
         """Listen.
 
         Raises:
-            OSError: the port is taken.
+            OSError: the port is taken, or a file of the TLS cannot be used.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Session(self, next(self._numbers)), self.host, self.port)
+        self._server = await loop.create_server(
+            lambda: Session(self, next(self._numbers)), self.host, self.port, ssl=self.options.tls()
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

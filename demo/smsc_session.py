@@ -163,6 +163,9 @@ class Session(asyncio.Protocol):
     def _on_deliver_resp(self, pdu: DeliverSmResp | GenericNack) -> None:
         if self._center.dice.falls(Fault.MO_ACK_FORGOTTEN):
             return
+        if self._center.dice.falls(Fault.MO_ACK_LOST_WITH_LINK):
+            self.reset()
+            return
         delivery, _ = self.unacked.pop(pdu.sequence, (self._late.pop(pdu.sequence, None), 0.0))
         if delivery is not None:
             self._center.answered(delivery, pdu.status)

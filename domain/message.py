@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.external_ids import key_of
+
 
 def require_aware(moment: datetime | None, name: str) -> None:
     """Refuse a naive datetime: inside the gateway every moment carries its zone.
@@ -218,13 +220,20 @@ FINAL_DELIVERY = frozenset(
         DeliveryStatus.DELETED,
         DeliveryStatus.UNDELIVERABLE,
         DeliveryStatus.REJECTED,
+        DeliveryStatus.SKIPPED,  # SMPP 5.0 §4.7.15
     }
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryReport:
-    """What the other side tells later about one segment. `external_id` is the id it gave when it took the segment."""
+    """What the other side tells later about one segment. `external_id` is the id it gave when it took the segment, as
+    the report has it.
+
+    `keys` are the forms that id may have been given in, likeliest first, each as domain.external_ids compares it; not
+    said: the id as it is. `recipient` and `sender` are those of the message it speaks of, where it names any; some SMSCs
+    swap them.
+    """
 
     channel: str
     account: str
@@ -233,6 +242,11 @@ class DeliveryReport:
     received_at: datetime
     error: str = ""
     text: str = field(default="", repr=False)
+    keys: tuple[str, ...] = ()
+    recipient: Address | None = field(default=None, repr=False)
+    sender: Address | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         require_aware(self.received_at, "received_at")
+        if not self.keys and (key := key_of(self.external_id)):
+            object.__setattr__(self, "keys", (key,))

@@ -46,6 +46,8 @@ NOTICE_PLACEHOLDERS: Mapping[str, frozenset[str]] = {
     "due": frozenset({"due_on"}),
     "stop": frozenset(),
     "stop_everything": frozenset(),
+    "stop_to": frozenset({"number"}),
+    "stop_everything_to": frozenset({"number"}),
     "stoppage_tail": _SPAN,
     "stoppage_worded_tail": _SPAN | {"words"},
 }

@@ -30,8 +30,7 @@ LISTED_MAX = 20  # codes of one notice to officers that are tried at all; two se
 
 _STILL_DUE = frozenset({DossierStatus.ACCEPTED, DossierStatus.IN_PROCESS})
 _MAY_BE_LATE = frozenset({NoticeKind.ACCEPTED, NoticeKind.IN_PROCESS})
-_STOP = (Sentence(("notice.stop",), {}),)
-_STOP_EVERYTHING = (Sentence(("notice.stop_everything",), {}),)
+_STOP, _STOP_EVERYTHING = "notice.stop", "notice.stop_everything"
 
 
 class NoticeWriter:
@@ -72,7 +71,7 @@ class NoticeWriter:
         extras = (ASKED_KEYS[asked],) if asked and params[asked] else ()
         sentence = Sentence((f"notice.{_key(kind, dossier, voice.today)}",), params, extras)
         due = (Sentence(("notice.due",), params),) if _tells_day_behind(kind, dossier) else ()
-        return self._phraser.fitting([sentence], voice, closings=(due, _STOP))
+        return self._phraser.fitting([sentence], voice, closings=(due, _how_to_end(_STOP, voice)))
 
     def officers(
         self, kind: NoticeKind, agency: str, codes: Sequence[DossierCode], total: int, voice: Voice, *, days: int = 0
@@ -102,7 +101,7 @@ class NoticeWriter:
         said = ""
         for words in dict.fromkeys((text, "")):
             sentence = told_stoppage(starts_at, ends_at, words, phone=desk.phone, agency=desk.short_name)
-            said = self._phraser.fitting([sentence], voice, closings=(_STOP_EVERYTHING,))
+            said = self._phraser.fitting([sentence], voice, closings=(_how_to_end(_STOP_EVERYTHING, voice),))
             if voice.fits(said):
                 break
         return said
@@ -131,6 +130,13 @@ class NoticeWriter:
             if agency is not None:
                 return agency
         return self._agencies.default
+
+
+def _how_to_end(key: str, voice: Voice) -> Sequence[Sentence]:
+    """By answering; where nobody can answer, by writing to a number that is named."""
+    if not voice.answer_to:
+        return (Sentence((key,), {}),)
+    return (Sentence((f"{key}_to",), {"number": Words(voice.answer_to)}),)
 
 
 def _key(kind: NoticeKind, dossier: Dossier, today: date) -> str:

@@ -11,6 +11,7 @@ _FRACTION = re.compile(r"\s*(\d+)\.0+\s*", re.ASCII)  # a number that a spreadsh
 _BETWEEN = re.compile(r"[;,/|\n]")
 _MOBILE = re.compile(r"84[35789]\d{8}", re.ASCII)
 _COUNTRY = "84"
+_PREFIX = re.compile(r"(?:\+|00)?([1-9]\d{0,14})|0([1-9]\d{0,8})", re.ASCII)
 _LENGTHS = (9, 10)  # digits of a national significant number: mobile, or an area code with a subscriber
 _INTERNATIONAL = (11, 12)  # the same with 84 before it
 
@@ -77,6 +78,16 @@ def _digits(value: object) -> str:
     text = "" if value is None else str(value)
     whole = _FRACTION.fullmatch(text)
     return whole[1] if whole else "".join(_DIGITS.findall(text))
+
+
+def number_prefix(written: str) -> str:
+    """The beginning of numbers as they are kept, international digits without "+": "096", "+84 96" and "8496" are 8496;
+    empty where this is none.
+    """
+    found = _PREFIX.fullmatch(written.replace(" ", "").replace(".", ""))
+    if found is None:
+        return ""
+    return found[1] or _COUNTRY + found[2]
 
 
 def is_mobile(digits: str) -> bool:

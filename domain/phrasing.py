@@ -27,12 +27,15 @@ VALUE_MAX = 120  # characters of one value; the longest code has 45
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Voice:
-    """How to speak to one person now. `fits` tells whether a text can be sent to them; `now` is aware."""
+    """How to speak to one person now. `fits` tells whether a text can be sent to them; `now` is aware. `answer_to`: the
+    number they may write to, where what is said comes from a name nobody can answer; else empty.
+    """
 
     language: str
     accents: bool
     now: datetime
     fits: Callable[[str], bool]
+    answer_to: str = ""
 
     def __post_init__(self) -> None:
         require_aware(self.now, "now")

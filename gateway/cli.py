@@ -28,6 +28,7 @@ from gateway.procedure_command import procedures
 from gateway.roles import Duties, Role, RolesFault, choose
 from gateway.settings import Settings
 from gateway.site_command import site
+from gateway.sms_command import sms
 from gateway.source_command import source
 from gateway.standing import Standing
 from gateway.stoppage_command import stoppage
@@ -74,7 +75,7 @@ def _duties(settings: Settings, roles: str | None, accounts: Sequence[str]) -> D
 
 
 source.add_command(print_trigger)
-for group in (source, notice, outbox, hold, stoppage, person, hook, officer, site, incident, intake, procedures):
+for group in (source, sms, notice, outbox, hold, stoppage, person, hook, officer, site, incident, intake, procedures):
     cli.add_command(group)
 
 

@@ -23,8 +23,10 @@ from pydantic_settings import EnvSettingsSource
 import gateway
 from domain.errors import SettingsError
 from domain.numbering import NumberPattern
+from domain.phones import number_prefix
 from gateway.intake_source import with_intake
 from gateway.settings import SQLITE_FILE, FileUrl, IntakeAgency, IntakeSettings, Settings
+from gateway.sms_clashes import sms_clashes
 from gateway.toml_lines import Location, key_lines, place_of
 
 PREFIX = "TRACUU_"
@@ -183,8 +185,13 @@ def _anchor(data: object, model: type[BaseModel], base: Path) -> None:
                 _anchor(entry, inner, base)
         elif isinstance(value, str) and any(isinstance(mark, FileUrl) for mark in _marks(info)):
             data[name] = SQLITE_FILE.sub(lambda match: _anchored_url(match, base), value, count=1)
-        elif isinstance(value, str) and Path in (info.annotation, *get_args(info.annotation)):
+        elif isinstance(value, str) and _is_path(info.annotation):
             data[name] = str(base / value)
+
+
+def _is_path(annotation: object) -> bool:
+    """Path, or something with Path in it: `Path | None`, an annotated kind of file or directory, or none."""
+    return annotation is Path or any(_is_path(inner) for inner in get_args(annotation))
 
 
 def _anchored_url(match: re.Match[str], base: Path) -> str:
@@ -214,7 +221,7 @@ def _read_secrets(layers: _Layers, data: object, model: type[BaseModel], path: L
                 _read_secrets(layers, entry, inner, (*path, name, index))
         elif inner is not None:
             _read_secrets(layers, value, inner, (*path, name))
-        elif name.endswith(FILE_SUFFIX) and value is not None:
+        elif name.removesuffix(FILE_SUFFIX) in model.model_fields.keys() - {name} and value is not None:
             _read_secret(layers, data, name, (*path, name))
 
 
@@ -305,6 +312,7 @@ def _clashes(data: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
                 seen[name] = section
     yield from _intake_clashes(data)
     yield from _notice_clashes(data)
+    yield from sms_clashes(_tables(data["sms"]))
     lookup = data["lookup"] if isinstance(data["lookup"], dict) else {}
     fresh, stale = lookup.get("fresh_s"), lookup.get("stale_s")
     if isinstance(fresh, int | float) and isinstance(stale, int | float) and stale < fresh:
@@ -345,16 +353,36 @@ def _code_clashes(entries: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Locati
 
 
 def _notice_clashes(data: Mapping[str, Any]) -> Iterator[tuple[Location, str]]:
-    """An account that is not there, and numbers that would follow by no right."""
+    """Accounts that are not there, two routes for one prefix, and numbers that would follow by no right."""
     accounts = [entry.get("name") for entry in _tables(data["sms"])]
-    account = data["notices"].get("account") if isinstance(data["notices"], dict) else None
+    nowhere = f"there is no [[sms]] of this name; there are: {', '.join(map(str, accounts))}"
+    notices = data["notices"] if isinstance(data["notices"], dict) else {}
+    account, routes = notices.get("account"), _tables(notices.get("route"))
     if account is not None and account not in accounts:
-        yield ("notices", "account"), f"there is no [[sms]] of this name; there are: {', '.join(map(str, accounts))}"
+        yield ("notices", "account"), nowhere
+    for index, route in enumerate(routes):
+        if isinstance(route.get("account"), str) and route["account"] not in accounts:
+            yield ("notices", "route", index, "account"), f"{route['account']!r}: {nowhere}"
+    yield from _route_clashes(routes)
     for index, entry in enumerate(_tables(data["sources"])):
         watch = entry.get("watch")
         if isinstance(watch, dict) and watch.get("follow_applicants") and not watch.get("follow_basis"):
             expected = "is needed with follow_applicants: by what right people are told who did not ask"
             yield ("sources", index, "watch", "follow_basis"), expected
+
+
+def _route_clashes(routes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Location, str]]:
+    """A prefix that stands there twice, however it is written; of one that is none its own fault tells."""
+    seen: dict[str, object] = {}
+    for index, route in enumerate(routes):
+        prefixes = route.get("prefixes")
+        for place, written in enumerate(prefixes if isinstance(prefixes, list) else []):
+            prefix = number_prefix(written) if isinstance(written, str) else ""
+            if prefix in seen:
+                told = f"{written!r} ({prefix}) is in the route to {seen[prefix]} already"
+                yield ("notices", "route", index, "prefixes", place), told
+            elif prefix:
+                seen[prefix] = route.get("account")
 
 
 def _tables(entries: object) -> Sequence[Mapping[str, Any]]:

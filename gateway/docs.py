@@ -24,6 +24,7 @@ from gateway.notice_samples import OCCASIONS, Preview, shipped_notices
 from gateway.roles import ROLES
 from gateway.settings import Settings
 from gateway.source_scan import listed_routes
+from gateway.terminal import bootstrap
 
 ROOT = Path(gateway.__file__).parent.parent
 NOTE = "<!-- Printed by `tracuu docs`; edit the code, not this page. -->"
@@ -38,6 +39,7 @@ def pages(command: click.Group) -> dict[str, str]:
         "log-actions.md": _page("Log actions", _log_actions()),
         "routes.md": _page("Routes", _routes()),
         "notices.md": _page("Notices", _notices()),
+        "sms-statuses.md": _page("What an SMSC answers", _sms_statuses()),
         "console-rights.md": _page("Who may what in the console", _console_rights()),
     }
 
@@ -69,6 +71,8 @@ def _row(cells: Sequence[str]) -> str:
 
 # ---- settings
 
+OF_ITS_OWN = "See the table of its own"  # as an array of tables says where its keys are told
+
 
 def _settings() -> Iterator[str]:
     yield (
@@ -97,6 +101,10 @@ def _section(heading: str, path: str, model: type[BaseModel], shipped: dict[str,
         )
     for name, inner in nested.items():
         yield from _section(f"[{path}.{name}]", f"{path}.{name}", inner, shipped.get(name, {}))
+    for name, info in plain:
+        several = inner_model(info) if (info.description or "").startswith(OF_ITS_OWN) else None
+        if several is not None:
+            yield from _section(f"[[{path}.{name}]]", f"{path}.{name}", several, {})
 
 
 def _table_of_its_own(info: FieldInfo) -> type[BaseModel] | None:
@@ -160,6 +168,15 @@ def _option(option: click.Option) -> tuple[str, str, str]:
 
 # ---- notices
 
+WAYS = (
+    "Whoever wrote to us is reached by the account they wrote by last, until that message is masked "
+    "(`retention.mask_after_days`); who follows something, else by the account they asked for it by; everybody else by the "
+    "beginning of the number, as `[[notices.route]]` says, or by `notices.account`. A beginning is a guess: numbers move "
+    "between operators and keep it. Accounts that are not in the settings any more count for nothing. Broadcasts, codes, "
+    "notices to officers and incident reports go the same ways. Under an account's `brand_name` leave notices, broadcasts and "
+    "incident reports, never replies and codes; nobody can answer a name, so that such a notice says the number to write to."
+)
+
 
 def _notices() -> Iterator[str]:
     yield (
@@ -170,7 +187,7 @@ def _notices() -> Iterator[str]:
         "quiet hours to end, a normal one for room in the day's count as well, one for an office for its working hours. "
         "What a notice asks for (papers, a fee) is named only to whoever proved a right to know it."
     )
-    yield ""
+    yield from ("", "## By which SMS account", "", WAYS, "", "## When", "")
     yield from _table(
         ("notice", "sent when", "urgency"),
         [(f"`{kind}`", OCCASIONS[kind], str(URGENCIES[kind])) for kind in NoticeKind],
@@ -222,6 +239,22 @@ def _routes() -> Iterator[str]:
         ("package", "method", "path", "answers"),
         [(f"`{package}`", method, f"`{path}`", summary) for (package, method, path), summary in sorted(rows.items())],
     )
+
+
+# ---- an SMSC's statuses
+
+
+def _sms_statuses() -> Iterator[str]:
+    yield (
+        "Every `command_status` of SMPP 3.4 (§5.1.3) as the gateway takes it. `tracuu sms probe` and `tracuu sms send` "
+        "([sms.md](sms.md)) say the same where it happens."
+    )
+    yield from ("", "## To a submit_sm", "")
+    yield from _table(("status", "what the gateway does"), bootstrap().submit_answers())
+    yield from ("", "What to look at where it is always the same one:", "")
+    yield from _table(("status", "what to do"), bootstrap().submit_advice())
+    yield from ("", "## To a bind", "")
+    yield from _table(("status", "what the gateway does", "what to do"), bootstrap().bind_answers())
 
 
 # ---- the console's rights

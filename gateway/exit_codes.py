@@ -23,7 +23,7 @@ MEANINGS = {
     ExitCode.FAILED: "a fault not named below; the last log line says which",
     ExitCode.BAD_CONFIG: "the settings are wrong; every fault is printed, with its file and line",
     ExitCode.PORT_TAKEN: "an address to listen on is in use or not ours",
-    ExitCode.CREDENTIALS_REFUSED: "the other side refused our name or password, and no other channel is left",
+    ExitCode.CREDENTIALS_REFUSED: "the other side refused our name or password; of `serve`: and no other channel is left",
     ExitCode.STORE_UNAVAILABLE: "our own database could not be opened",
 }
 

@@ -27,6 +27,8 @@ OWN_WORDS: Mapping[str, str] = {
     "vi": "Cổng dịch vụ công nâng cấp",
     "en": "The public service portal is upgraded",
 }
+NAMED = "under a registered name"
+NUMBER = "8100"  # to write to, where that name cannot be answered
 _SERIAL = "250701-0000"  # of the example in the help: nobody's dossier
 _K = NoticeKind
 _S = DossierStatus
@@ -57,11 +59,14 @@ OCCASIONS: Mapping[NoticeKind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A dossier a notice may be about: `changes` to one that has its promised day; `note` says what is special."""
+    """A dossier a notice may be about: `changes` to one that has its promised day; `note` says what is special; `named`:
+    it leaves under a registered name, which nobody can answer.
+    """
 
     status: DossierStatus
     note: str = ""
     proved: bool = False
+    named: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -71,7 +76,10 @@ _PAPERS: Mapping[str, Any] = {"missing": "Bản chính giấy chứng nhận"}
 _FEE: Mapping[str, Any] = {"fee": "120.000 đồng"}
 
 SAMPLES: Mapping[NoticeKind, Sequence[Sample]] = {
-    _K.NEWLY_REGISTERED: (Sample(_S.NEWLY_REGISTERED),),
+    _K.NEWLY_REGISTERED: (
+        Sample(_S.NEWLY_REGISTERED),
+        Sample(_S.NEWLY_REGISTERED, NAMED, named=True),
+    ),
     _K.ACCEPTED: (
         Sample(_S.ACCEPTED),
         Sample(_S.ACCEPTED, "no day promised", changes=_NO_DAY),
@@ -168,6 +176,7 @@ def _of_a_stoppage(writer: NoticeWriter, speaking: Voice) -> Iterator[tuple[str,
     evening += timedelta(days=10)
     night, morning = evening + timedelta(minutes=90), evening + timedelta(hours=7)
     yield "", writer.stoppage(evening, night, speaking)
+    yield NAMED, writer.stoppage(evening, night, replace(speaking, answer_to=NUMBER))
     yield "over midnight", writer.stoppage(evening, morning, speaking)
     yield "in own words", writer.stoppage(evening, morning, speaking, text=OWN_WORDS.get(speaking.language, "..."))
 
@@ -175,7 +184,8 @@ def _of_a_stoppage(writer: NoticeWriter, speaking: Voice) -> Iterator[tuple[str,
 def _about_a_dossier(writer: NoticeWriter, kind: NoticeKind, agency: str, speaking: Voice) -> Iterator[tuple[str, str]]:
     for sample in SAMPLES[kind]:
         dossier = _dossier(sample, agency, speaking)
-        yield sample.note, writer.about(kind, dossier, speaking, proved=sample.proved)
+        told = replace(speaking, answer_to=NUMBER) if sample.named else speaking
+        yield sample.note, writer.about(kind, dossier, told, proved=sample.proved)
 
 
 def _dossier(sample: Sample, agency: str, speaking: Voice) -> Dossier:

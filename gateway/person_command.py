@@ -24,6 +24,8 @@ COUNTED: Mapping[str, str] = {
     "next_address": "other addresses to be told at",
     "follow_pin": "codes sent from the web page",
     "link_pin": "codes sent to join an address",
+    "sms_parts": "parts of long messages received",
+    "reports": "delivery reports that fit no message yet",
     "broadcast_rows": "lines of agencies' own lists of recipients",
     "inbox": "messages received (kept without number and text)",
     "outbox": "messages sent (kept without number and text)",

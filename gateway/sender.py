@@ -115,9 +115,10 @@ class Sender:
             batch, self._queue = self._queue[: self._largest_send], self._queue[self._largest_send :]
             if not self._queue:
                 self._wake.clear()
-            task = asyncio.create_task(self._send(batch))
-            self._sends.add(task)
-            task.add_done_callback(self._sends.discard)
+            for together in filter(None, _apart(batch)):
+                task = asyncio.create_task(self._send(together))
+                self._sends.add(task)
+                task.add_done_callback(self._sends.discard)
             await asyncio.sleep(0)
 
     async def _send(self, batch: Sequence[OutboundMessage]) -> None:
@@ -219,3 +220,11 @@ class Sender:
 def _share(rate: float, seconds: float, most: int) -> int:
     """So many messages; of an account without a rate, the most."""
     return max(1, min(int(rate * seconds), most)) if rate > 0 else most
+
+
+def _apart(batch: Sequence[OutboundMessage]) -> tuple[list[OutboundMessage], list[OutboundMessage]]:
+    """Replies, and the rest: results come with the last of a batch, and a reply's must not wait for a notice's, which
+    the other side may put off.
+    """
+    replies = [message for message in batch if message.category is Category.REPLY]
+    return replies, [message for message in batch if message.category is not Category.REPLY]

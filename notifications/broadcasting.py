@@ -22,8 +22,8 @@ from domain.codes import DossierCode
 from domain.errors import SourceError, StoreError
 from domain.message import Address
 from domain.notices import Urgency
-from notifications.officers import Reached
 from notifications.ports import Candidate, Contacts, MassMail, MassMessage, Portion, Recipient, Stretch, UnderWay
+from notifications.routing import Reached, Routing, Ways
 from notifications.schedule import ScheduleRules, day_began, slot
 
 log = structlog.get_logger()
@@ -85,7 +85,7 @@ class Broadcasting:
     """One process at a time does this, by lease; two that do it for a moment write nobody twice.
 
     `contacts` by source: those whose dossiers say who is to be told. `read_number` makes an address of a number as a source
-    has it; None: it is none. `reached`: the account by which people are told who never wrote to us; None: there is none.
+    has it; None: it is none. `routing`: by which accounts telephone numbers are reached.
     `fits`: a text is no longer than one person may be sent; what a list or a source says may be longer than was foreseen.
     `under_way` and `messages` are as they were seen last.
     """
@@ -94,7 +94,7 @@ class Broadcasting:
     writer: BroadcastTexts
     contacts: Mapping[str, Contacts]
     read_number: Callable[[str], Address | None]
-    reached: Reached | None
+    routing: Routing
     fits: Callable[[str], bool]
     rules: BroadcastRules
     calendar: WorkCalendar
@@ -247,8 +247,9 @@ class Broadcasting:
             list(dict.fromkeys(address for _, address in addressed if address is not None)),
             booked_since=day_began(self.clock()),
         )
+        ways = await self.routing.reach({address: _stored(each) for each, address in addressed if address is not None})
         left_out: Counter[str] = Counter()
-        messages = list(self._messages(under_way, addressed, known, left_out))
+        messages = list(self._messages(under_way, addressed, known, ways, left_out))
         portion = Portion(
             broadcast=broadcast.id,
             before=under_way.position,
@@ -295,6 +296,7 @@ class Broadcasting:
         under_way: UnderWay,
         addressed: Sequence[tuple[Candidate, Address | None]],
         known: Mapping[Address, Recipient],
+        ways: Ways,
         left_out: Counter[str],
     ) -> Iterator[MassMessage]:
         """One for each person; `left_out` is told of the others."""
@@ -303,7 +305,7 @@ class Broadcasting:
         written: set[Address] = set()
         for candidate, address in addressed:
             person = None if address is None else known.get(address)
-            reached = self._reached(candidate)
+            reached = None if address is None else ways.get(address) or _stored(candidate)
             if address is None or person is None or reached is None:
                 left_out["no_number"] += 1
             elif person.written or address in written:
@@ -323,11 +325,6 @@ class Broadcasting:
         """Where it is paid for by its length."""
         return message.channel != "sms" or self.fits(message.text)
 
-    def _reached(self, candidate: Candidate) -> Reached | None:
-        if candidate.account and candidate.sender is not None:
-            return Reached(channel=candidate.channel, account=candidate.account, sender=candidate.sender)
-        return self.reached
-
     def _message(
         self, broadcast: Broadcast, candidate: Candidate, address: Address, person: Recipient, reached: Reached
     ) -> MassMessage:
@@ -346,7 +343,7 @@ class Broadcasting:
             channel=reached.channel,
             account=reached.account,
             recipient=address,
-            sender=reached.sender,
+            sender=reached.unasked,
             text=written.text,
             language=written.language,
             created_at=now,
@@ -356,3 +353,10 @@ class Broadcasting:
             reason=leaves.reason,
             dropped=person.silent,
         )
+
+
+def _stored(candidate: Candidate) -> Reached | None:
+    """How somebody who follows is reached; None: they follow nothing."""
+    if not candidate.account or candidate.sender is None:
+        return None
+    return Reached(channel=candidate.channel, account=candidate.account, sender=candidate.sender)

@@ -17,6 +17,7 @@ from notifications.mass import MassGuard
 from notifications.planning import Looked, NewContact
 from notifications.ports import Contacts, DossierReader, Freshness, Hold, Look, Notices, Recording, Review
 from notifications.reading import CarefulReader, Read
+from notifications.routing import Routing
 from notifications.schedule import day_began
 
 log = structlog.get_logger()
@@ -89,6 +90,7 @@ class LookingAt:
     new_id: Callable[[], int]
     count: Counting
     applicants: Applicants | None = None
+    routing: Routing = field(default_factory=Routing)
     cursors: dict[str, str] = field(default_factory=dict)  # as stored
     holding: bool = False  # as the last review said
 
@@ -140,7 +142,7 @@ class LookingAt:
         codes = [code for code in dict.fromkeys(batch.codes) if code not in read.failed and code not in left_out]
         review = await self._review(codes, booked=True)
         contacts = {} if batch.baseline else await self._contacts(read, codes, review)
-        review = await self._with_booked(review, contacts)
+        review, contacts = await self.routing.look(await self._with_booked(review, contacts), contacts)
         looked = self._looked(read, codes, review, contacts, baseline=batch.baseline)
         hold = await self._hold(looked, mass=mass)
         recording = self.planner.plan(replace(looked, holding=review.holding or hold is not None))

@@ -17,6 +17,7 @@ from domain.message import Address
 from domain.notices import NoticeKind, Urgency
 from domain.replies import Voice
 from notifications.ports import NewNotice, Notices, SeenDossier
+from notifications.routing import Routing
 from notifications.schedule import MIDNIGHT, ScheduleRules, slot
 from notifications.switches import Switch, switched_off
 
@@ -32,15 +33,6 @@ class OfficerTexts(Protocol):
     def officers(
         self, kind: NoticeKind, agency: str, codes: Sequence[DossierCode], total: int, voice: Voice, *, days: int = 0
     ) -> str: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
-    """How somebody is reached by us: the channel, its account, and the address we speak from."""
-
-    channel: str
-    account: str
-    sender: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +55,9 @@ class OfficerNotices:
 
     notices: Notices
     writer: OfficerTexts
-    voice: Callable[[datetime], Voice]
+    voice: Callable[[str, datetime], Voice]  # over an account
     rules: OfficerRules
-    reached: Reached
+    routing: Routing
     agencies: Agencies
     calendar: WorkCalendar
     clock: Callable[[], datetime]
@@ -143,19 +135,23 @@ class OfficerNotices:
 
     async def _tell(self, kind: NoticeKind, agency: str, dossiers: Sequence[SeenDossier], now: datetime) -> int:
         key = f"officers:{kind}:{agency}:{local_day(now)}"
-        voice = self.voice(now)
+        ways = await self.routing.reach(dict.fromkeys(self.rules.officers[agency]))
+        voices = {way.account: self.voice(way.account, now) for way in ways.values()}
         codes = [dossier.code for dossier in dossiers[:CODES_TOLD]]
-        text = self.writer.officers(kind, agency, codes, len(dossiers), voice, days=self.rules.waiting_days)
+        texts = {
+            account: self.writer.officers(kind, agency, codes, len(dossiers), voice, days=self.rules.waiting_days)
+            for account, voice in voices.items()
+        }
         leaves = slot(Urgency.OFFICE, now, (), self.rules.schedule, self.calendar)
         notices = [
             NewNotice(
                 id=self.new_id(),
-                channel=self.reached.channel,
-                account=self.reached.account,
-                sender=self.reached.sender,
+                channel=way.channel,
+                account=way.account,
+                sender=way.unasked,
                 recipient=officer,
-                text=text,
-                language=voice.language,
+                text=texts[way.account],
+                language=voices[way.account].language,
                 kind=kind,
                 created_at=now,
                 available_at=leaves.available_at,
@@ -164,6 +160,6 @@ class OfficerNotices:
                 version=1,
                 reason=leaves.reason,
             )
-            for officer in self.rules.officers[agency]
+            for officer, way in ways.items()
         ]
         return len(notices) if await self.notices.enqueue(notices, once=key) else 0

@@ -84,10 +84,11 @@ def no_buttons(follower: Follower, code: DossierCode, voice: Voice) -> Buttons: 
 
 class Planner:
     """`voice` says how to speak to somebody at a moment; `new_id` gives rising ids, the order of a person's notices.
-    `buttons`: what can be pressed below a notice, where the channel of this follower shows any.
+    `buttons`: what can be pressed below a notice, where the channel of this follower shows any. `names`: by account, the
+    registered name its notices leave under instead of the number.
     """
 
-    __slots__ = ("_buttons", "_calendar", "_new_id", "_rules", "_voice", "_writer")
+    __slots__ = ("_buttons", "_calendar", "_names", "_new_id", "_rules", "_voice", "_writer")
 
     def __init__(
         self,
@@ -98,8 +99,10 @@ class Planner:
         calendar: WorkCalendar,
         new_id: Callable[[], int],
         buttons: Callable[[Follower, DossierCode, Voice], Buttons] = no_buttons,
+        names: Mapping[str, Address] | None = None,
     ) -> None:
         self._writer = writer
+        self._names = names or {}
         self._buttons = buttons
         self._voice = voice
         self._rules = rules
@@ -207,7 +210,7 @@ class Planner:
             channel=follower.channel,
             account=follower.account,
             recipient=follower.address,
-            sender=follower.sender,
+            sender=self._names.get(follower.account, follower.sender),
             text=self._writer.about(kind, dossier, voice, proved=follower.proved),
             language=voice.language,
             kind=kind,

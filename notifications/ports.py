@@ -99,6 +99,18 @@ class Freshness(Protocol):
         ...
 
 
+class LastAccounts(Protocol):
+    """By which of our accounts people wrote to us: what the inbox knows."""
+
+    async def last_accounts(self, addresses: Collection[Address]) -> Mapping[Address, str]:
+        """The account of the last message of each of them; who never wrote, or whose messages are masked, is absent.
+
+        Raises:
+            StoreUnavailable: it is not known.
+        """
+        ...
+
+
 # ---- what the store knows
 
 

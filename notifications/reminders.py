@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import structlog
 from domain.calendar import LOCAL_ZONE, local_day
 from domain.codes import DossierCode
 from notifications.ports import Notices, Recording, Review, SeenDossier
+from notifications.routing import Routing
 from notifications.schedule import day_began
 
 log = structlog.get_logger()
@@ -36,6 +37,7 @@ class Reminders:
     planner: Reminding
     clock: Callable[[], datetime]
     days: int  # before the promised day; 0: nobody is reminded
+    routing: Routing = field(default_factory=Routing)
     _done_on: date | None = None
 
     async def tick(self) -> None:
@@ -70,7 +72,7 @@ class Reminders:
         """Those that somebody else wrote meanwhile come again with the next page."""
         review = await self.notices.review(source, [each.code for each in seen], booked_since=day_began(now))
         still = [each for each in seen if review.seen.get(each.code, each).due_on == each.due_on]
-        recording = self.planner.remind(source, still, review, now)
+        recording = self.planner.remind(source, still, await self.routing.review(review), now)
         conflicts = await self.notices.record(recording)
         return 0 if conflicts else len(recording.notices)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -10,10 +10,12 @@ from typing import Protocol
 import structlog
 
 from domain.calendar import WorkCalendar, local_day
+from domain.message import Address
 from domain.notices import NoticeKind, Urgency
 from domain.replies import Voice
 from domain.stoppage import Announced
 from notifications.ports import Follower, NewNotice, Notices, Stoppage
+from notifications.routing import Routing
 from notifications.schedule import ScheduleRules, slot
 
 log = structlog.get_logger()
@@ -56,7 +58,8 @@ class Stoppages:
 @dataclass(slots=True, kw_only=True)
 class StoppageNotices:
     """Tells followers where the operator chose so: once each, restarts included; who begins to follow later reads it in
-    their answers. Their quiet hours are kept, their daily count is not: it is one message, and a duty.
+    their answers. Their quiet hours are kept, their daily count is not: it is one message, and a duty. `names` by account:
+    see notifications.planning.Planner.
     """
 
     notices: Notices
@@ -66,6 +69,8 @@ class StoppageNotices:
     calendar: WorkCalendar
     clock: Callable[[], datetime]
     new_id: Callable[[], int]
+    routing: Routing = field(default_factory=Routing)
+    names: Mapping[str, Address] = field(default_factory=dict)
     _done: set[int] = field(default_factory=set)
 
     async def tick(self) -> None:
@@ -87,7 +92,8 @@ class StoppageNotices:
         """
         after, told = "", 0
         while followers := await self.notices.followers_page(after, PAGE):
-            await self.notices.enqueue([self._notice(stoppage, each) for each in followers])
+            routed = await self.routing.followers(followers)
+            await self.notices.enqueue([self._notice(stoppage, each) for each in routed])
             told += len(followers)
             after = followers[-1].address.urn
         return told
@@ -102,7 +108,7 @@ class StoppageNotices:
             channel=follower.channel,
             account=follower.account,
             recipient=follower.address,
-            sender=follower.sender,
+            sender=self.names.get(follower.account, follower.sender),
             text=self.writer.stoppage(stoppage.starts_at, stoppage.ends_at, voice, text=text),
             language=voice.language,
             kind=NoticeKind.STOPPAGE,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from adapters.store.rows import to_ms
+from adapters.store.rows import from_ms, to_ms
 from adapters.store.steps import Steps
 from domain.ids import COUNTER_BITS, EPOCH_MS, PROCESS_BITS
 
@@ -29,7 +29,7 @@ PURGE = (
     """DELETE FROM inbox WHERE id IN (SELECT id FROM inbox
     WHERE id < :first_kept AND state <> 'open' ORDER BY id LIMIT :limit) RETURNING 1""",
     """DELETE FROM report WHERE id IN (SELECT r.id FROM (SELECT id, received_at FROM report ORDER BY id LIMIT :limit)
-    AS r WHERE r.received_at < :before) RETURNING 1""",
+    AS r WHERE r.received_at < :reports_before) RETURNING 1""",
     """DELETE FROM subscription WHERE (recipient, dossier_code) IN (SELECT recipient, dossier_code FROM subscription
     WHERE ended_at IS NOT NULL AND ended_at < :before ORDER BY ended_at LIMIT :limit) RETURNING 1""",
     # What somebody agreed to is kept for as long as it is made use of, what they refused for as long as it holds.
@@ -55,12 +55,18 @@ PURGE = (
     """DELETE FROM broadcast_chunk WHERE (broadcast_id, first_id) IN (SELECT broadcast_id, first_id FROM broadcast_chunk
     WHERE broadcast_id < :first_kept AND last_id < :first_kept AND look_at IS NULL
     ORDER BY broadcast_id, first_id LIMIT :limit) RETURNING 1""",
+    """DELETE FROM sms_part WHERE (set_id, number) IN (SELECT set_id, number FROM sms_part
+    WHERE set_id < :first_part AND (done_at < :parts_done_before OR received_at < :parts_before)
+    ORDER BY set_id, number LIMIT :limit) RETURNING 1""",
     """DELETE FROM officer_session WHERE digest IN (SELECT digest FROM officer_session
     WHERE created_at < :before ORDER BY created_at LIMIT :limit) RETURNING 1""",
 )
 CONSENT_KEPT = timedelta(
     days=366
 )  # a year at least (decree 91/2020; reference domain.md 5.3), however early all else goes
+PART_KEPT = timedelta(hours=1)  # of a message that is done: longer than parts come again
+PART_WAITS = timedelta(days=7)  # for a process to put its message together; nobody waits for an answer any more
+REPORT_WAITS = timedelta(hours=24)  # for the answer to its submit, which takes seconds
 
 READ_MARK = "SELECT value FROM counter WHERE name = :name"
 NEXT_TO_MASK = """SELECT max(m.id), count(*) FROM (SELECT id FROM inbox
@@ -84,6 +90,10 @@ def purge(before: datetime, limit: int, now: int) -> Steps[int]:
         "first_kept": first_id(before),
         "before": to_ms(before),
         "consent_before": min(to_ms(before), now - round(CONSENT_KEPT.total_seconds() * 1000)),
+        "first_part": first_id(from_ms(now) - PART_KEPT),
+        "parts_done_before": now - round(PART_KEPT.total_seconds() * 1000),
+        "parts_before": now - round(PART_WAITS.total_seconds() * 1000),
+        "reports_before": max(to_ms(before), now - round(REPORT_WAITS.total_seconds() * 1000)),
         "now": now,
         "limit": limit,
     }

@@ -9,6 +9,7 @@ A batch travels as one JSON text a list, each row an array. An engine says how s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from adapters.store.claim_rule import blocked
 from adapters.store.rows import (
@@ -25,6 +26,8 @@ from domain.message import DeliveryStatus
 
 PRIORS_JUDGED = 20  # the newest identical messages looked at: two machines repeating themselves cost no more
 REMEMBERED_MESSAGES = 50  # how far back `recall` looks
+KEPT_TAKEN_UP = 200  # reports kept before their submission, in one commit
+SUBMISSIONS_JUDGED = 50  # the newest with one id
 MOST_LINKED = 3  # other addresses of one person
 
 Columns = Sequence[tuple[str, str]]  # name, SQL type
@@ -43,14 +46,44 @@ _SUBMISSION_COLUMNS = (
     "segments",
     "account",
     "external_id",
+    "external_key",
     "command_status",
     "submitted_at",
 )
-_REPORT_COLUMNS = ("channel", "account", "external_id", "status", "received_at", "error", "text")
+REPORT_COLUMNS = (
+    "channel",
+    "account",
+    "external_id",
+    "external_key",
+    "keys",
+    "recipient",
+    "sender",
+    "status",
+    "received_at",
+    "error",
+    "text",
+    "kept_at",
+)
+KEPT_COLUMNS = ("id", *REPORT_COLUMNS[:-1])
 _RESULT_COLUMNS = ("id", "state", "available_at", "attempts", "settled_at", "reason")
 _FEEDBACK_COLUMNS = ("number", "inbound_id", "sender", "text", "received_at")
 _WRITTEN_PERSON_COLUMNS = (*PERSON_COLUMNS, "updated_at")
 _UNFOLLOW_COLUMNS = ("recipient", "dossier_code", "ended_at")
+
+# A report under each of its keys. `turn`: of two about one segment the one with the lower counts. `place`: of the key.
+HEARD_KEY_COLUMNS: Columns = (
+    ("turn", "integer"),
+    ("place", "integer"),
+    ("external_key", "text"),
+    *_of_table("report", ("account", "recipient", "sender", "status", "received_at", "error")),
+)
+# The segments of that hand-over with that key are meant. `heard`: 1 for the one of several reports that counts.
+MATCHED_COLUMNS: Columns = (
+    ("turn", "integer"),
+    ("heard", "integer"),
+    *_of_table("submission", ("outbox_id", "attempt", "external_key")),
+    *_of_table("report", ("status", "received_at", "error")),
+)
 
 # What each list of a commit holds; the order is the one they are written in: what is known of earlier messages
 # first, then the new ones, then what was decided later.
@@ -60,7 +93,9 @@ LISTS: Mapping[str, Columns] = {
     "results": _of_table("outbox", _RESULT_COLUMNS),
     "blocked": (("id", "bigint"), ("stopped_at", "bigint"), ("words", "text")),
     "submissions": _of_table("submission", _SUBMISSION_COLUMNS),
-    "reports": _of_table("report", _REPORT_COLUMNS),
+    "heard_keys": HEARD_KEY_COLUMNS,
+    "reports": (*_of_table("report", REPORT_COLUMNS), ("turn", "integer")),
+    "taken_up": (("id", "bigint"),),
     "inbox": _of_table("inbox", INBOX_COLUMNS),
     "closings": _of_table("inbox", ("id", *DECISION_COLUMNS)),
     "outbox": _of_table("outbox", OUTBOX_COLUMNS),
@@ -89,7 +124,15 @@ _FINAL = ", ".join(f"'{status.value}'" for status in DeliveryStatus if status.fi
 _FAILED = ", ".join(f"'{s.value}'" for s in DeliveryStatus if s.final and s is not DeliveryStatus.DELIVERED)
 
 
-def journal_statements(given: Given) -> Mapping[str, Sequence[str]]:
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """How an engine keeps what `match` found for the statements that follow, which read it as `given("matched")`."""
+
+    begin: Callable[[str], str]  # the query -> a statement
+    end: Sequence[str] = ()
+
+
+def journal_statements(given: Given, remembered: Remembered) -> Mapping[str, Sequence[str]]:
     """What each list of a commit does, in order."""
     return {
         "session_ends": (_end_sessions(given),),
@@ -97,7 +140,14 @@ def journal_statements(given: Given) -> Mapping[str, Sequence[str]]:
         "results": (settle(given),),
         "blocked": (_withdraw_blocked(given), _stop_blocked(given)),
         "submissions": (_submit(given),),
-        "reports": (_keep_orphans(given), _report_segments(given), _report_whole(given)),
+        "reports": (
+            remembered.begin(match(given("heard_keys"))),
+            _keep_orphans(given),
+            report_segments(given("matched")),
+            report_whole(given("matched")),
+            *remembered.end,
+        ),
+        "taken_up": (_forget_taken_up(given),),
         "inbox": (_insert("inbox", INBOX_COLUMNS, given("inbox")),),
         "closings": (_close(given),),
         "outbox": (_insert("outbox", OUTBOX_COLUMNS, given("outbox")),),
@@ -141,29 +191,66 @@ def _submit(given: Given) -> str:
     return f"""
 {_insert("submission", _SUBMISSION_COLUMNS, given("submissions"))}
 ON CONFLICT (outbox_id, attempt, segment) DO UPDATE SET segments = excluded.segments, account = excluded.account,
-    external_id = excluded.external_id, command_status = excluded.command_status,
+    external_id = excluded.external_id, external_key = excluded.external_key, command_status = excluded.command_status,
     submitted_at = excluded.submitted_at, report_status = NULL, report_at = NULL, report_error = NULL"""
+
+
+def match(heard_keys: str) -> str:
+    """A query for MATCHED_COLUMNS: which submissions reports mean. `heard_keys`: a table of HEARD_KEY_COLUMNS.
+
+    Of those of the account with one of its keys: first what went to the number it speaks of, then by the order of its
+    keys, then the newest, since the other side may use an id again after some weeks. A key after the first is a guess,
+    believed only with that number beside it, where one is named; and what went to another number and has come to its
+    end is not meant any more: more likely the answer to the submit is still on its way.
+    """
+    spoken_of = "o.recipient IN (k.recipient, k.sender)"
+    return f"""
+SELECT c.turn, row_number() OVER (PARTITION BY c.outbox_id, c.attempt, c.external_key ORDER BY c.turn) AS heard,
+    c.outbox_id, c.attempt, c.external_key, c.status, c.received_at, c.error
+FROM (
+    SELECT k.turn, k.external_key, k.status, k.received_at, k.error, s.outbox_id, s.attempt,
+        row_number() OVER (PARTITION BY k.turn ORDER BY CASE WHEN {spoken_of} THEN 0 ELSE 1 END, k.place,
+            s.outbox_id DESC, s.attempt DESC, s.segment) AS choice
+    FROM {heard_keys} AS k CROSS JOIN submission AS s LEFT JOIN outbox AS o ON o.id = s.outbox_id
+    WHERE s.account = k.account AND s.external_key = k.external_key AND s.outbox_id >= {oldest_judged("k")}
+      AND (k.recipient IS NULL OR {spoken_of}
+        OR (k.place = 0 AND (s.report_status IS NULL OR s.report_status NOT IN ({_FINAL}))))
+) AS c WHERE c.choice = 1"""
+
+
+def oldest_judged(row: str) -> str:
+    """The outbox_id from which submissions with the account and key of `row` are looked at, so that an SMSC which gives
+    all messages one id costs no more.
+    """
+    return f"""coalesce((SELECT n.outbox_id FROM submission AS n
+        WHERE n.account = {row}.account AND n.external_key = {row}.external_key
+        ORDER BY n.outbox_id DESC LIMIT 1 OFFSET {SUBMISSIONS_JUDGED - 1}), 0)"""
+
+
+def kept_reports(among: str) -> str:
+    """A query for KEPT_COLUMNS: what was kept under some keys. `among`: what follows a column that must be one of them."""
+    return f"SELECT {', '.join(KEPT_COLUMNS)} FROM report WHERE external_key {among} LIMIT {KEPT_TAKEN_UP}"
 
 
 def _keep_orphans(given: Given) -> str:
     return f"""
-{_insert("report", _REPORT_COLUMNS, given("reports"))} AND NOT EXISTS (
-    SELECT 1 FROM submission AS s WHERE s.account = n.account AND s.external_id = n.external_id)"""
+{_insert("report", REPORT_COLUMNS, given("reports"))} AND n.turn NOT IN (SELECT m.turn FROM {given("matched")} AS m)"""
 
 
-def _report_segments(given: Given) -> str:
-    """The other side may use an id again after some weeks: the latest submission is meant."""
+def report_segments(matched: str) -> str:
+    """From a table of MATCHED_COLUMNS."""
     return f"""
-UPDATE submission SET report_status = r.status, report_at = r.received_at, report_error = r.error
-FROM {given("reports")} AS r
-WHERE submission.account = r.account AND submission.external_id = r.external_id
-  AND (submission.outbox_id, submission.attempt) = (
-      SELECT s.outbox_id, s.attempt FROM submission AS s
-      WHERE s.account = r.account AND s.external_id = r.external_id ORDER BY s.outbox_id DESC, s.attempt DESC LIMIT 1)
+UPDATE submission SET report_status = m.status, report_at = m.received_at, report_error = m.error
+FROM {matched} AS m
+WHERE submission.outbox_id = m.outbox_id AND submission.attempt = m.attempt
+  AND submission.external_key = m.external_key AND m.heard = 1
   AND (submission.report_status IS NULL OR submission.report_status NOT IN ({_FINAL}))"""
 
 
-def _report_whole(given: Given) -> str:
+def report_whole(matched: str) -> str:
+    """The state of a message from those of its segments: delivered when all of one hand-over are; otherwise the newest
+    hand-over anything is known of counts, which failed as soon as one of its segments did.
+    """
     return f"""
 UPDATE outbox SET
     delivered_at = (SELECT max(s.report_at) FROM submission AS s WHERE s.outbox_id = outbox.id
@@ -171,13 +258,15 @@ UPDATE outbox SET
     delivery_status = coalesce(
         (SELECT 'delivered' FROM submission AS s WHERE s.outbox_id = outbox.id AND s.report_status = 'delivered'
          GROUP BY s.attempt HAVING count(*) >= max(s.segments) LIMIT 1),
-        (SELECT s.report_status FROM submission AS s WHERE s.outbox_id = outbox.id AND s.report_status IN ({_FAILED})
-         ORDER BY s.attempt DESC, s.segment LIMIT 1),
-        (SELECT s.report_status FROM submission AS s WHERE s.outbox_id = outbox.id
-         AND s.report_status IS NOT NULL AND s.report_status <> 'delivered'
-         ORDER BY s.attempt DESC, s.segment LIMIT 1))
-WHERE outbox.id IN (SELECT s.outbox_id FROM {given("reports")} AS r CROSS JOIN submission AS s
-    WHERE s.account = r.account AND s.external_id = r.external_id)"""
+        (SELECT CASE s.report_status WHEN 'delivered' THEN NULL WHEN 'skipped' THEN 'undeliverable'
+            ELSE s.report_status END
+         FROM submission AS s WHERE s.outbox_id = outbox.id AND s.report_status IS NOT NULL
+         ORDER BY s.attempt DESC, s.report_status IN ({_FAILED}) DESC, s.report_status = 'delivered', s.segment LIMIT 1))
+WHERE outbox.id IN (SELECT m.outbox_id FROM {matched} AS m)"""
+
+
+def _forget_taken_up(given: Given) -> str:
+    return f"DELETE FROM report WHERE id IN (SELECT t.id FROM {given('taken_up')} AS t)"
 
 
 def _close(given: Given) -> str:

@@ -32,6 +32,8 @@ from adapters.store.tables import (
     next_address,
     outbox,
     person,
+    report,
+    sms_part,
     submission,
     subscription,
 )
@@ -42,7 +44,9 @@ ERASED = "erased"  # in place of whose consent it was
 _FOR = {"sqlite": "params ->> 'for' = :urn", "postgresql": "params::jsonb ->> 'for' = :urn"}
 _ON_THEIR_WAY = (OutboxStates.CLAIMED, OutboxStates.HANDED_OVER)
 _WAITING = (OutboxStates.READY, OutboxStates.HELD)
-_SECRET = frozenset({"token", "pin_seal", "identity", "raw"})  # of no meaning to the person, or somebody's key
+_SECRET = frozenset(  # of no meaning to the person, or somebody's key
+    {"token", "pin_seal", "identity", "raw", "header", "body"}
+)
 _BY_RECIPIENT: Mapping[str, Table] = {
     "subscriptions": subscription,
     "consents": consent,
@@ -101,7 +105,9 @@ def _export(connection: Connection, address: Address, now: int) -> Plain:
         "next_address": rows.read(next_address, or_(next_address.c.recipient == urn, next_address.c.address == urn)),
         "link_pin": rows.read(link_pin, or_(link_pin.c.asker == urn, link_pin.c.address == urn)),
         "inbox": rows.read(inbox, inbox.c.sender == urn),
+        "sms_parts": rows.read(sms_part, sms_part.c.sender == urn),
         "outbox": sent,
+        "reports": rows.read(report, _spoken_of(urn)),
         "feedback": rows.read(feedback, feedback.c.sender == urn),
         **{name: [_readable(row) for row in found] for name, found in export_intake(connection, address).items()},
     }
@@ -115,6 +121,11 @@ def _readable(row: Plain) -> Plain:
         else _shown(name, value)
         for name, value in row.items()
     }
+
+
+def _spoken_of(urn: str) -> ColumnElement[bool]:
+    """Delivery reports that fit nothing yet; some SMSCs swap who sent and who got a message."""
+    return or_(report.c.recipient == urn, report.c.sender == urn)
 
 
 def _belongs(ids: Iterable[int]) -> ColumnElement[bool]:
@@ -169,11 +180,15 @@ def _forget(connection: Connection, now: int, *, address: Address, moment: int) 
         "consents": _rows(
             connection, update(consent).where(consent.c.recipient == urn).values(recipient=ERASED, words="")
         ),
+        "reports": _rows(connection, delete(report).where(_spoken_of(urn))),
         "feedback": _rows(
             connection,
             update(feedback)
             .where(feedback.c.sender == urn)
             .values(sender=MASKED, text="", answer=None, masked_at=moment),
+        ),
+        "sms_parts": _rows(
+            connection, delete(sms_part).where(sms_part.c.sender == urn, sms_part.c.done_at.is_not(None))
         ),
         "intake_drafts": of_intake.drafts,
         "intake_consents": of_intake.consents,
@@ -218,10 +233,11 @@ def _their_messages(connection: Connection, urn: str) -> tuple[Sequence[int], Se
 
 
 def _busy(connection: Connection, urn: str) -> int:
-    """How many are worked on: an open question, a message on its way. Their answer needs them."""
+    """How many are worked on: parts of a question, an open one, a message on its way. Their answer needs them."""
+    arriving = select(sms_part.c.set_id).where(sms_part.c.sender == urn)
     arrived = select(inbox.c.id).where(inbox.c.sender == urn)
     left = select(outbox.c.id).where(_of(connection, urn))
-    return sum(len(connection.execute(each).scalars().all()) for each in (arrived, left))
+    return sum(len(connection.execute(each).scalars().all()) for each in (arriving, arrived, left))
 
 
 def _mask_inbox(connection: Connection, now: int, *, ids: Sequence[int]) -> int:

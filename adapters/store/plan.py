@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -11,6 +11,7 @@ import msgspec
 
 from adapters.store.journal_sql import LISTS
 from adapters.store.repeats import LOOK_BACK, PriorRow, RedeliveryRule, redelivered_in
+from adapters.store.report_rows import KeptRow, heard_again, keys_of_reports, those_of, write_reports
 from adapters.store.rows import (
     OUTBOX_COLUMNS,
     Cell,
@@ -31,7 +32,8 @@ from adapters.store.rows import (
 )
 from adapters.store.tables import OutboxStates
 from conversation.ports import Decision, Exchange, FollowChange, FollowWish, JournalBatch, JournalReceipt
-from domain.message import Category, DeliveryReport, InboundMessage, SendResult, SendStatus
+from domain.external_ids import key_of
+from domain.message import Category, InboundMessage, SendResult, SendStatus
 
 NOT_RECORDED = "handed over, outcome not recorded"
 
@@ -82,7 +84,7 @@ class Standing:
 SentRow = tuple[int, str, str, int, int, int, str, int | None]  # statements.SENT_COLUMNS
 
 
-SeenLists = tuple[list[SentRow], list[PriorRow], list[tuple[int, int]], list[tuple[int, int]], list[int]]
+SeenLists = tuple[list[SentRow], list[PriorRow], list[tuple[int, int]], list[tuple[int, int]], list[int], list[KeptRow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +95,18 @@ class Seen:
     priors: Sequence[PriorRow]
     present: Mapping[int, int]  # position of a message that is in the journal already -> the id it has there
     open_ids: frozenset[int]
+    kept: Sequence[KeptRow]  # reports that came before the answer to their submit
 
     @classmethod
-    def of(cls, sent: str, priors: str, known: str, present: str, open_ids: str) -> Seen:
+    def of(cls, *lists: str) -> Seen:
         """From one JSON text each."""
-        return cls.read(f"[{sent},{priors},{known},{present},{open_ids}]")
+        return cls.read(f"[{','.join(lists)}]")
 
     @classmethod
     def read(cls, payload: str) -> Seen:
-        """From one JSON text of all five."""
-        sent, priors, known, present, open_ids = msgspec.json.decode(payload, type=SeenLists)
-        return cls({row[0]: row for row in sent}, priors, dict(known + present), frozenset(open_ids))
+        """From one JSON text of all six."""
+        sent, priors, known, present, open_ids, kept = msgspec.json.decode(payload, type=SeenLists)
+        return cls({row[0]: row for row in sent}, priors, dict(known + present), frozenset(open_ids), kept)
 
 
 def questions(batch: JournalBatch) -> tuple[str | None, ...]:
@@ -121,7 +124,14 @@ def questions(batch: JournalBatch) -> tuple[str | None, ...]:
             ids.append((position, message.id))
     results = [result.message_id for result in batch.results]
     closings = [closing.message.id for closing in batch.closings]
-    return encode(results), encode(identities), encode(externals), encode(ids), encode(closings)
+    return (
+        encode(results),
+        encode(identities),
+        encode(externals),
+        encode(ids),
+        encode(closings),
+        encode(keys_of_reports(batch.results)),
+    )
 
 
 _STATE = OUTBOX_COLUMNS.index("state")
@@ -154,7 +164,9 @@ def plan_commit(batch: JournalBatch, seen: Seen, rules: Rules, standing: Standin
     plan.rows["session_ends"] += [(end.session, to_ms(end.at), to_ms(end.at - LOOK_BACK)) for end in batch.session_ends]
     plan.rows["acknowledgements"] += [(ack.inbound_id, to_ms(ack.at), ack.durable) for ack in batch.acknowledgements]
     _settle(plan, batch.results, seen.sent, rules.after_send, standing)
-    plan.rows["reports"] += map(_report_row, _latest_reports(batch.reports))
+    kept = those_of(plan.rows["submissions"], seen.kept)
+    write_reports(plan.rows, (*map(heard_again, kept), *batch.reports), standing.now)
+    plan.rows["taken_up"] += [(row[0],) for row in kept]
     redelivered = redelivered_in(batch, seen.present, seen.priors, rules.is_redelivery)
     for exchange in batch.exchanges:
         if exchange.message.id not in redelivered:
@@ -224,6 +236,7 @@ def _settle(
                 segment.segments,
                 row[1],
                 segment.external_id or None,
+                key_of(segment.external_id) or None,
                 segment.command_status,
                 standing.now,
             )
@@ -237,28 +250,6 @@ def _applies(result: SendResult, row: SentRow, owner: int) -> bool:
     if state in (OutboxStates.CLAIMED, OutboxStates.HANDED_OVER):
         return holder == owner
     return result.status is SendStatus.ACCEPTED and state in (OutboxStates.READY, OutboxStates.UNKNOWN)
-
-
-def _latest_reports(reports: Sequence[DeliveryReport]) -> Iterable[DeliveryReport]:
-    """One report a segment: the first final one, else the last."""
-    chosen: dict[tuple[str, str], DeliveryReport] = {}
-    for report in reports:
-        key = (report.account, report.external_id)
-        if key not in chosen or not chosen[key].status.final:
-            chosen[key] = report
-    return chosen.values()
-
-
-def _report_row(report: DeliveryReport) -> Row:
-    return (
-        report.channel,
-        report.account,
-        report.external_id,
-        report.status.value,
-        to_ms(report.received_at),
-        report.error,
-        report.text,
-    )
 
 
 def _ms(cell: Cell) -> int:

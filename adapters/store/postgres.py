@@ -21,6 +21,7 @@ from adapters.store.broadcasts import StoreBroadcasts
 from adapters.store.conversations import StoreConversations
 from adapters.store.floors import Floors
 from adapters.store.health import StoreHealth
+from adapters.store.heard import StoreLastAccounts
 from adapters.store.held import Held
 from adapters.store.housekeeping import mask, purge
 from adapters.store.incidents import StoreIncidents
@@ -36,6 +37,7 @@ from adapters.store.postgres_leases import PostgresLeases
 from adapters.store.postgres_migrate import upgrade
 from adapters.store.postgres_notices import PostgresNotices
 from adapters.store.postgres_pool import Collision, Driver, Pool, Timeouts
+from adapters.store.report_ids import StoreSentIds, match_kept
 from adapters.store.rows import (
     encode,
     from_ms,
@@ -48,6 +50,7 @@ from adapters.store.rows import (
 )
 from adapters.store.sessions import StoreSessions
 from adapters.store.sites import StoreSites
+from adapters.store.sms_parts import StoreParts
 from adapters.store.steps import Steps, Walk
 from adapters.store.store_clock import StoreClock
 from adapters.store.tables import OutboxStates
@@ -187,9 +190,17 @@ class PostgresStore:
         """Addresses joined by a code sent to the other one; see conversation.ports.Links."""
         return StoreLinks(self._stepped, self.now)
 
+    def last_accounts(self) -> StoreLastAccounts:
+        """See notifications.ports.LastAccounts."""
+        return StoreLastAccounts(self._looked, PostgresDialect())
+
     def zalo_tokens(self) -> StoreZaloTokens:
         """See channels.zalo.ports.ZaloTokens."""
         return StoreZaloTokens(self._stepped, self.now)
+
+    def sms_parts(self) -> StoreParts:
+        """See channels.sms.ports.PartStore."""
+        return StoreParts(read=self._looked, write=self._stepped, engine="postgresql")
 
     def officers(self) -> StoreOfficers:
         """See console.accounts.ports.Officers."""
@@ -232,6 +243,10 @@ class PostgresStore:
     def intake(self) -> StoreIntake:
         """See intake.ports.IntakeBook."""
         return StoreIntake(self._stepped, self._looked, PostgresDialect(), self.now)
+
+    def sent_ids(self) -> StoreSentIds:
+        """See channels.sms.ports.SentIds."""
+        return StoreSentIds(self._looked, PostgresDialect())
 
     def sites(self) -> StoreSites:
         """See channels.web.ports.SiteBook."""
@@ -340,6 +355,9 @@ class PostgresStore:
     async def purge(self, before: datetime, limit: int) -> int:
         return await self._stepped(purge(before, limit, self._standing().now))
 
+    async def match_reports(self) -> int:
+        return await self._stepped(match_kept(PostgresDialect(), self._standing().now))
+
     async def mask(self, before: datetime, limit: int) -> int:
         return await self._stepped(mask(before, limit, self._standing().now))
 
@@ -384,9 +402,9 @@ class PostgresStore:
         return found
 
     def _supposed(self, batch: JournalBatch) -> Seen:
-        """All messages new, what we sent as we left it, what is to be closed open."""
+        """All messages new, what we sent as we left it, what is to be closed open, no report there before its message."""
         sent = self._held.known(result.message_id for result in batch.results)
-        return Seen(sent, (), {}, frozenset(closing.message.id for closing in batch.closings))
+        return Seen(sent, (), {}, frozenset(closing.message.id for closing in batch.closings), ())
 
     async def _claim_rows(self, account: str, wanted: int, *, replies_only: bool) -> Sequence[Any]:
         priorities = [Category.REPLY.priority] if replies_only else sorted(PRIORITIES.values())
@@ -450,7 +468,7 @@ class PostgresStore:
 def _supposed_text(seen: Seen) -> str:
     """As pg_temp.journal will say it, should it be so."""
     sent = [seen.sent[identifier] for identifier in sorted(seen.sent)]
-    return encode([sent, [], [], [], sorted(seen.open_ids)]) or "[]"
+    return encode([sent, [], [], [], sorted(seen.open_ids), []]) or "[]"
 
 
 async def _people(driver: Driver, urns: Sequence[str]) -> tuple[Sequence[tuple[Any, ...]], Sequence[str]]:

@@ -15,11 +15,15 @@ from collections.abc import Sequence
 
 from adapters.store.claim_rule import JUDGED_COLUMNS, closed_state, may_be_handed_over, why_not
 from adapters.store.journal_sql import (
+    KEPT_COLUMNS,
     LISTS,
+    MATCHED_COLUMNS,
     PRIORS_JUDGED,
     REMEMBERED_MESSAGES,
     Columns,
+    Remembered,
     journal_statements,
+    kept_reports,
     people,
     settle,
     who_blocked,
@@ -49,6 +53,8 @@ def _table(source: str, columns: Columns) -> str:
 
 def _given(name: str) -> str:
     """A list of the commit as a table, inside the function."""
+    if name == "matched":
+        return _table("v_matched", MATCHED_COLUMNS)
     return _table(f"p_{name}", LISTS[name])
 
 
@@ -117,6 +123,10 @@ _READ_OPEN = """SELECT coalesce(jsonb_agg(i.id ORDER BY i.id), '[]') FROM (
     AND state = 'open' ORDER BY id FOR NO KEY UPDATE) AS i"""
 
 
+_AMONG_KEPT = "= ANY (ARRAY(SELECT jsonb_array_elements_text(p_kept)))"
+_READ_KEPT = _grouped([f"r.{name}" for name in KEPT_COLUMNS], "r.id", f"({kept_reports(_AMONG_KEPT)}) AS r")
+
+
 def _reading() -> str:
     """What stands in the tables, as far as the commit asks."""
     reads = (
@@ -124,20 +134,28 @@ def _reading() -> str:
         ("externals", _READ_EXTERNALS),
         ("ids", _READ_IDS),
         ("open", _READ_OPEN),
+        ("kept", _READ_KEPT),
     )
     lines = [f"IF p_{name} IS NOT NULL THEN v_{name} := ({query}); END IF;" for name, query in reads]
     return "\n".join((f"IF p_sent IS NOT NULL THEN {_LOOK_AT_SENT} END IF;", *lines))
+
+
+_REMEMBERED = Remembered(
+    lambda query: (
+        f"v_matched := ({_grouped([f'm.{name}' for name, _ in MATCHED_COLUMNS], 'm.turn', f'({query}) AS m')})"
+    )
+)
 
 
 def _writing() -> str:
     """One statement after another, those with nothing to do left out."""
     return "\n".join(
         f"IF p_{name} IS NOT NULL THEN\n" + "".join(f"{statement};\n" for statement in statements) + "END IF;"
-        for name, statements in journal_statements(_given).items()
+        for name, statements in journal_statements(_given, _REMEMBERED).items()
     )
 
 
-_ASKED = ("sent", "identities", "externals", "ids", "open")
+_ASKED = ("sent", "identities", "externals", "ids", "open", "kept")
 _JOURNAL_PARAMETERS = (
     "p_supposed jsonb",
     *(f"p_{name} jsonb" for name in (*_ASKED, *LISTS)),
@@ -156,6 +174,7 @@ LANGUAGE plpgsql AS $journal$
 DECLARE
 v_seen jsonb;
 v_ours boolean;
+v_matched jsonb;
 {"".join(f"v_{name} jsonb := '[]';" for name in _ASKED)}
 BEGIN
 o_now := coalesce(p_now, {CLOCK});

@@ -21,6 +21,7 @@ from adapters.store.audit import StoreAudit
 from adapters.store.broadcasts import StoreBroadcasts
 from adapters.store.conversations import StoreConversations
 from adapters.store.health import StoreHealth
+from adapters.store.heard import StoreLastAccounts
 from adapters.store.housekeeping import mask, purge
 from adapters.store.incidents import StoreIncidents
 from adapters.store.intake import StoreIntake
@@ -35,6 +36,7 @@ from adapters.store.opinions import StoreOpinions
 from adapters.store.pins import StorePins
 from adapters.store.plan import Rules, Seen, SentRow, Standing, judge_abandoned, plan_commit, questions
 from adapters.store.repeats import LOOK_BACK
+from adapters.store.report_ids import StoreSentIds, match_kept
 from adapters.store.rows import (
     MessageRow,
     OutboundRow,
@@ -51,6 +53,7 @@ from adapters.store.rows import (
 )
 from adapters.store.sessions import StoreSessions
 from adapters.store.sites import StoreSites
+from adapters.store.sms_parts import StoreParts
 from adapters.store.sqlite_leases import SqliteLeases
 from adapters.store.sqlite_notices import SqliteNotices
 from adapters.store.steps import Steps, carry_out
@@ -181,9 +184,17 @@ class SqliteStore:
         """Addresses joined by a code sent to the other one; see conversation.ports.Links."""
         return StoreLinks(self._step, self._clock)
 
+    def last_accounts(self) -> StoreLastAccounts:
+        """See notifications.ports.LastAccounts."""
+        return StoreLastAccounts(self._look, SqliteDialect())
+
     def zalo_tokens(self) -> StoreZaloTokens:
         """See channels.zalo.ports.ZaloTokens."""
         return StoreZaloTokens(self._step, self._clock)
+
+    def sms_parts(self) -> StoreParts:
+        """See channels.sms.ports.PartStore."""
+        return StoreParts(read=self._look, write=self._step, engine="sqlite")
 
     def officers(self) -> StoreOfficers:
         """See console.accounts.ports.Officers."""
@@ -224,6 +235,10 @@ class SqliteStore:
     def intake(self) -> StoreIntake:
         """See intake.ports.IntakeBook."""
         return StoreIntake(self._step, self._look, SqliteDialect(), self._clock)
+
+    def sent_ids(self) -> StoreSentIds:
+        """See channels.sms.ports.SentIds."""
+        return StoreSentIds(self._look, SqliteDialect())
 
     def sites(self) -> StoreSites:
         """See channels.web.ports.SiteBook."""
@@ -298,6 +313,9 @@ class SqliteStore:
 
     async def purge(self, before: datetime, limit: int) -> int:
         return await self._step(purge(before, limit, self._standing().now))
+
+    async def match_reports(self) -> int:
+        return await self._step(match_kept(SqliteDialect(), self._standing().now))
 
     async def mask(self, before: datetime, limit: int) -> int:
         return await self._step(mask(before, limit, self._standing().now))

@@ -15,10 +15,14 @@ from collections.abc import Sequence
 
 from adapters.store.claim_rule import closed_state, may_be_handed_over, why_not
 from adapters.store.journal_sql import (
+    KEPT_COLUMNS,
     LISTS,
+    MATCHED_COLUMNS,
     PRIORS_JUDGED,
     REMEMBERED_MESSAGES,
+    Remembered,
     journal_statements,
+    kept_reports,
     people,
     who_blocked,
 )
@@ -32,6 +36,8 @@ def _rows(source: str) -> str:
 
 def _given(name: str) -> str:
     """A list of the commit as a table, inside the trigger."""
+    if name == "matched":
+        return name
     cells = ", ".join(f"v ->> {position} AS {column}" for position, (column, _) in enumerate(LISTS[name]))
     return f"(SELECT {cells} FROM {_rows(f'NEW.{name}')})"
 
@@ -42,11 +48,16 @@ def _group(columns: Sequence[str], source: str) -> str:
 
 
 _LISTS = ", ".join(LISTS)
+_MATCHED = ", ".join(name for name, _ in MATCHED_COLUMNS)
+_REMEMBERED = Remembered(lambda query: f"INSERT INTO matched ({_MATCHED}) {query}", ("DELETE FROM matched",))
 
 WRITER_SETUP = (
+    f"CREATE TEMP TABLE matched ({', '.join(f'{name} {kind}' for name, kind in MATCHED_COLUMNS)})",
     f"CREATE TEMP VIEW journal ({_LISTS}) AS SELECT {', '.join('NULL' for _ in LISTS)}",
     "CREATE TEMP TRIGGER journal_written INSTEAD OF INSERT ON journal BEGIN\n"
-    + ";\n".join(statement for statements in journal_statements(_given).values() for statement in statements)
+    + ";\n".join(
+        statement for statements in journal_statements(_given, _REMEMBERED).values() for statement in statements
+    )
     + ";\nEND",
 )
 
@@ -65,7 +76,7 @@ _PRIOR_COLUMNS = (
 )
 
 # What a commit must know beforehand. Parameters, JSON each: ids of results; (position, identity, since) of new
-# messages; (position, channel, account, external id); (position, id); ids of closings.
+# messages; (position, channel, account, external id); (position, id); ids of closings; keys of submissions.
 READ_JOURNAL = f"""SELECT
 ({_group(SENT_COLUMNS, "json_each(?) AS k CROSS JOIN outbox AS o WHERE o.id = k.value")}),
 ({_group(_PRIOR_COLUMNS, f"{_rows('?')} AS k CROSS JOIN inbox AS i")} WHERE i.id IN (
@@ -76,7 +87,8 @@ READ_JOURNAL = f"""SELECT
 (SELECT json_group_array(json_array(k.v ->> 0, i.id)) FROM {_rows("?")} AS k CROSS JOIN inbox AS i
     WHERE i.id = k.v ->> 1),
 (SELECT json_group_array(i.id) FROM json_each(?) AS k CROSS JOIN inbox AS i
-    WHERE i.id = k.value AND i.state = 'open')"""
+    WHERE i.id = k.value AND i.state = 'open'),
+({_group(KEPT_COLUMNS, f"(SELECT * FROM ({kept_reports('IN (SELECT value FROM json_each(?))')}) ORDER BY id)")})"""
 
 WRITTEN = "SELECT json_group_array(i.id) FROM json_each(?) AS k CROSS JOIN inbox AS i WHERE i.id = k.value"
 

@@ -185,7 +185,8 @@ submission = Table(
     Column("report_status", Text, comment="domain.message.DeliveryStatus"),
     Column("report_at", BigInteger),
     Column("report_error", Text),
-    _partial("ix_submission_external", "account", "external_id", where="external_id IS NOT NULL"),
+    Column("external_key", Text, comment="external_id as domain.external_ids compares it"),
+    _partial("ix_submission_key", "account", "external_key", "outbox_id", where="external_key IS NOT NULL"),
     comment="Every segment handed over (notifications)",
     sqlite_with_rowid=False,
 )
@@ -201,7 +202,12 @@ report = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("error", Text, nullable=False),
     Column("text", Text, nullable=False),
-    Index("ix_report_external", "account", "external_id"),
+    Column("external_key", Text, comment="external_id as domain.external_ids compares it"),
+    Column("keys", Text, comment="JSON: what external_key of its submission may be, likeliest first"),
+    Column("recipient", Text, comment="URN: of the message it speaks of, as it says"),
+    Column("sender", Text, comment="URN: likewise"),
+    Column("kept_at", BigInteger, comment="by the store's clock"),
+    _partial("ix_report_key", "external_key", "account", where="external_key IS NOT NULL"),
     comment="Delivery reports that fit no submission yet (notifications)",
 )
 
@@ -480,6 +486,32 @@ zalo_token = Table(
     Column("begun_until", BigInteger, comment="somebody spends the refresh token; over at that moment"),
     Column("seeds", Text, nullable=False, comment="hashes of pairs that persons gave, a space between two"),
     comment="What the platform gave us to call it with (channels)",
+)
+
+sms_part = Table(
+    "sms_part",
+    metadata,
+    Column(
+        "set_id", BigInteger, primary_key=True, autoincrement=False, comment="domain.ids; the message's in the inbox"
+    ),
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="from 1"),
+    Column("account", Text, nullable=False),
+    Column("sender", Text, nullable=False, comment="URN"),
+    Column("recipient", Text, nullable=False, comment="URN"),
+    Column("reference", Integer, nullable=False, comment="shared by its parts; used anew after a while"),
+    Column("width", Integer, nullable=False, comment="of the reference in bits"),
+    Column("total", Integer, nullable=False),
+    Column("esm_class", Integer, nullable=False),
+    Column("data_coding", Integer, nullable=False),
+    Column("header", Text, nullable=False, comment="hex of the user data header"),
+    Column("body", Text, nullable=False, comment="hex of the octets behind it"),
+    Column("session", Text, nullable=False, comment="the connection it came by"),
+    Column("received_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger, comment="the message is in the inbox; kept a while, since parts come again"),
+    Index("ix_sms_part_account", "account", "set_id"),
+    Index("ix_sms_part_sender", "sender"),
+    comment="Parts of long messages until they are put together (channels)",
+    sqlite_with_rowid=False,
 )
 
 site_key = Table(

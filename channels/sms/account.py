@@ -124,6 +124,7 @@ class SmppAccount:
     bind_timeout: float = 10.0  # from the bind to its answer
     response_timeout: float = 30.0  # a request unanswered for so long has an unknown outcome
     enquire_link_idle: float = 25.0  # nothing heard for so long: ask whether the link lives
+    unproven_timeout: float = 60.0  # a bind answered with RALYBND shows within this that it is one
     unfinished_timeout: float = 10.0  # a PDU begun must end within this
     unbind_grace: float = 2.0  # the SMSC said goodbye: time for what is under way
 
@@ -194,6 +195,7 @@ POSITIVE = (
     "bind_timeout",
     "response_timeout",
     "enquire_link_idle",
+    "unproven_timeout",
     "unfinished_timeout",
     "unbind_grace",
     "reconnect_first",

@@ -77,3 +77,8 @@ def _national_mobile(digits: str) -> str | None:
     """Some operators call a national number international; believed only when no country has such a number."""
     mobile = _VIETNAMESE_MOBILE.fullmatch(digits)
     return "84" + mobile[1] if mobile else None
+
+
+def is_persons(digits: str) -> bool:
+    """A person can have this number, as `normalise` writes it: somebody's mobile, or a landline of any country."""
+    return _VIETNAMESE_MOBILE.fullmatch(digits) is not None or _valid_digits("+" + digits) is not None

@@ -1,178 +1,73 @@
-"""Messages on their way out: cut into segments, paced, written under the window, their answers put together again.
+"""Messages on their way out: in turn, paced, written under the windows, their answers put together again.
 
 One future per batch, however many messages: a segment's answer is a plain call that counts down its message, and the
-last message counts down the batch.
+last message counts down the batch. Whose turn it is: channels.sms.ways; how fast: channels.sms.throttle.
 """
 
 from __future__ import annotations
 
 import asyncio
-import enum
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final
 
 import structlog
 
-from channels.sms import commands, statuses
+from channels.sms import commands as c
+from channels.sms import statuses
 from channels.sms.account import SmppAccount
 from channels.sms.counters import SmsCounters
-from channels.sms.pacing import TokenBucket
-from domain.message import SegmentResult, SendResult, SendStatus
+from channels.sms.handover import Batch, Handover, Outward, Part, PutOff, Unanswered
+from channels.sms.statuses import Verdict
+from channels.sms.throttle import Throttle
+from channels.sms.ways import Link, Request, Turns, Way
+from channels.sparing import Sparing, SparingLog
+from domain.message import SendResult, SendStatus
+
+__all__ = ["Link", "Outgoing", "Outward", "Request", "Unanswered"]
 
 log = structlog.get_logger()
 
-# The worst segment speaks for the message. A message of which one segment did not leave cannot have arrived whole, so
-# it may go again even if another segment's fate is unknown.
-SEVERITY: Mapping[SendStatus, int] = {
-    SendStatus.ACCEPTED: 0,
-    SendStatus.UNKNOWN: 1,
-    SendStatus.RETRY: 2,
-    SendStatus.REJECTED: 3,
-    SendStatus.STOPPED: 4,
-}
-
-
-class Unanswered(enum.StrEnum):
-    """Why a written request will get no answer."""
-
-    TIMED_OUT = "response_timeout"
-    LINK_LOST = "link_lost"
-    MISREAD = "response_unreadable"
-
-
-class Request(Protocol):
-    """Something to be submitted: an encoded submit_sm whose sequence number is filled in when it is written."""
-
-    @property
-    def frame(self) -> bytes: ...
-
-    def answered(self, command_status: int, message_id: str) -> None: ...
-
-    def unanswered(self, why: Unanswered) -> None: ...
-
-
-class Link(Protocol):
-    """A bound session, as the queue sees it."""
-
-    @property
-    def room(self) -> int:
-        """How many submits may be written now."""
-        ...
-
-    def submit(self, requests: Sequence[Request]) -> None:
-        """Write them; never more than `room`."""
-        ...
-
-
-class Batch:
-    """The results of one `send`, one slot a message; `done` is set with the last."""
-
-    __slots__ = ("_undecided", "done", "results")
-
-    def __init__(self, size: int, done: asyncio.Future[None]) -> None:
-        self.results: list[SendResult | None] = [None] * size
-        self.done = done
-        self._undecided = size
-
-    def decide(self, index: int, result: SendResult) -> None:
-        self.results[index] = result
-        self._undecided -= 1
-        if not self._undecided and not self.done.done():
-            self.done.set_result(None)
-
-
-class Handover:
-    """One message between its first segment and its last answer."""
-
-    __slots__ = ("_batch", "_index", "_message_id", "_retry_after", "_segments", "_undecided", "reason", "status")
-
-    def __init__(self, batch: Batch, index: int, message_id: int, parts: int) -> None:
-        self._batch = batch
-        self._index = index
-        self._message_id = message_id
-        self._segments: list[SegmentResult] = []
-        self._undecided = parts
-        self._retry_after = 0.0
-        self.status = SendStatus.ACCEPTED
-        self.reason = ""
-
-    @property
-    def withdrawn(self) -> bool:
-        """What is left of it need not be written: it cannot arrive whole, or nobody waits for it any more."""
-        return SEVERITY[self.status] >= SEVERITY[SendStatus.RETRY] or self._batch.done.done()
-
-    def part_decided(
-        self, status: SendStatus, segment: SegmentResult | None = None, *, reason: str = "", retry_after: float = 0.0
-    ) -> None:
-        """One segment's fate; with the last one the message's result is told."""
-        if segment is not None:
-            self._segments.append(segment)
-        if SEVERITY[status] > SEVERITY[self.status]:
-            self.status, self.reason, self._retry_after = status, reason, retry_after
-        self._undecided -= 1
-        if not self._undecided:
-            self._batch.decide(
-                self._index,
-                SendResult(
-                    message_id=self._message_id,
-                    status=self.status,
-                    segments=sorted(self._segments, key=by_segment) if len(self._segments) > 1 else self._segments,
-                    reason=self.reason,
-                    retry_after=self._retry_after,
-                ),
-            )
-
-
-def by_segment(result: SegmentResult) -> int:
-    """Answers may come in any order; results do not."""
-    return result.segment
-
-
-class Part:
-    """One segment of a message: a Request of the session."""
-
-    __slots__ = ("_outgoing", "_total", "frame", "message", "number")
-
-    def __init__(self, outgoing: Outgoing, message: Handover, number: int, total: int, frame: bytes) -> None:
-        self._outgoing = outgoing
-        self._total = total
-        self.message = message
-        self.number = number  # 1-based
-        self.frame = frame
-
-    def answered(self, command_status: int, message_id: str) -> None:
-        segment = SegmentResult(
-            segment=self.number, segments=self._total, external_id=message_id, command_status=command_status
-        )
-        self._outgoing.part_answered(self.message, segment)
-
-    def unanswered(self, why: Unanswered) -> None:
-        """Written, and nobody will say what became of it."""
-        self._outgoing.counters.unanswered += 1
-        segment = SegmentResult(segment=self.number, segments=self._total)
-        self.message.part_decided(SendStatus.UNKNOWN, segment, reason=why.value)
-
-    def unwritten(self, reason: str, retry_after: float) -> None:
-        """It never left."""
-        self.message.part_decided(SendStatus.RETRY, reason=reason, retry_after=retry_after)
+NOT_BOUND: Final = "not_bound"
+EXPIRED: Final = "expired"
+BUSY_TRIES: Final = 3  # of a segment, where it may be this person's queue at the SMSC that is full
+OUTCOMES: Final[Mapping[Verdict, SendStatus]] = MappingProxyType(
+    {
+        Verdict.TAKEN: SendStatus.ACCEPTED,
+        Verdict.LATER: SendStatus.RETRY,
+        Verdict.NEVER: SendStatus.REJECTED,
+        Verdict.BLOCKED: SendStatus.STOPPED,
+    }
+)
 
 
 class Outgoing:
-    """The account's queue before the window: first in, first out, so that the segments of a message stay together.
+    """The account's queue before its links' windows.
 
-    Several calls of `send` may be under way at once. Without a link everything comes back at once, to be retried.
+    Several calls of `send` may be under way at once, and several links attached. Without a link everything comes back
+    at once, to be retried.
+
+    What the SMSC puts off keeps its place in the queue and is written again, under a new sequence number, after the
+    pause and at the lower rate; segments it has taken are not sent again. It comes back to be retried
+    - after `throttle_hold` seconds, or when it has expired;
+    - once the SMSC has put each of its segments off three times for a reason that may be this person's: one handset
+      that is off must not hold up everybody else;
+    - with everything that waits, once the SMSC has taken nothing at all for `throttle_hold`;
+    - at once, when somebody waits for us to be done.
+    A message that comes back with some of its segments taken goes again whole: the telephone gets these twice, under
+    two references, shows the message once, and the operator is paid for them twice.
     """
 
     def __init__(self, account: SmppAccount, counters: SmsCounters, clock: Callable[[], float]) -> None:
-        self.counters = counters
+        self._counters = counters
         self._account = account
         self._verdicts = statuses.verdicts(account)
         self._clock = clock  # seconds that only rise
-        self._bucket = TokenBucket(account.rate, clock())
-        self._queue: deque[Part] = deque()
-        self._link: Link | None = None
-        self._paused_until = 0.0
+        self._throttle = Throttle(account, clock())
+        self._turns = Turns()
+        self._entries = 0
+        self._nothing_taken_since: float | None = None  # the SMSC put something off, and has taken nothing since
+        self._log = SparingLog(log, Sparing(clock)).bind(account=account.name)
         self._wake: asyncio.TimerHandle | None = None
         self._under_way: set[Batch] = set()
         self._emptied: list[asyncio.Future[None]] = []
@@ -180,27 +75,43 @@ class Outgoing:
     @property
     def waiting(self) -> int:
         """Segments not yet written."""
-        return len(self._queue)
+        return self._turns.waiting
 
     @property
     def paused(self) -> bool:
         """The SMSC asked us to hold back, and the pause is not over."""
-        return self._clock() < self._paused_until
+        return self._throttle.paused(self._clock())
+
+    @property
+    def rate(self) -> float:
+        """Segments a second that may leave now, pauses apart; 0: no limit."""
+        return self._throttle.rate(self._clock())
 
     def attach(self, link: Link) -> None:
-        """From now on `link` is written to."""
-        self._link = link
+        """From now on `link` is written to, beside the others."""
+        if not self._turns.ways:
+            self._nothing_taken_since = None  # what was refused before we were away is old news
+        self._turns.ways.append(Way(link))
         self.pump()
 
-    def detach(self, reason: str) -> None:
-        """The link is gone: what was not written comes back to be retried."""
-        self._link = None
-        queue, self._queue = self._queue, deque()
-        for part in queue:
-            part.unwritten(reason, self._account.reconnect_first)
+    def detach(self, link: Link, reason: str) -> None:
+        """The link is gone, and what was written on it has been told so. What waits leaves by the others; a message
+        begun on this one comes back to be retried, and without any other everything does. A link that never was
+        attached is none of ours.
+        """
+        way = self._turns.way_of(link)
+        if way is None:
+            return
+        self._turns.ways.remove(way)
+        for message in list(way.unfinished):
+            self._give_back(message, reason, self._away)
+        if self._turns.ways:
+            self.pump()
+        else:
+            self._give_everything_back(NOT_BOUND, self._away)
 
-    async def send(self, messages: Sequence[tuple[int, Sequence[bytes] | SendResult]]) -> Sequence[SendResult]:
-        """Submit messages given as (id, its encoded segments), or (id, result) where one could not be encoded.
+    async def send(self, messages: Sequence[Outward]) -> Sequence[SendResult]:
+        """Submit messages; their results come in the same order, when the last of them is decided.
 
         Cancelled: segments not yet written are withdrawn; what was written stays written.
         """
@@ -209,11 +120,8 @@ class Outgoing:
         batch = Batch(len(messages), asyncio.get_running_loop().create_future())
         self._under_way.add(batch)
         try:
-            for index, (message_id, frames) in enumerate(messages):
-                if isinstance(frames, SendResult):
-                    batch.decide(index, frames)
-                else:
-                    self._enqueue(Handover(batch, index, message_id, len(frames)), frames)
+            for index, outward in enumerate(messages):
+                self._enter(batch, index, outward)
             self.pump()
             await batch.done
         finally:
@@ -222,69 +130,166 @@ class Outgoing:
         return [result for result in batch.results if result is not None]
 
     async def emptied(self) -> None:
-        """Wait until no `send` is under way."""
-        if self._under_way:
-            waiter = asyncio.get_running_loop().create_future()
-            self._emptied.append(waiter)
+        """Wait until no `send` is under way. What the SMSC puts off is not waited for: it comes back at once."""
+        if not self._under_way:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._emptied.append(waiter)
+        if self.paused:
+            self._give_everything_back("throttled", self._account.throttle_pause)
+        try:
             await waiter
+        finally:
+            if waiter in self._emptied:
+                self._emptied.remove(waiter)
 
     def pump(self) -> None:
-        """Write what window, rate and pause allow; called whenever one of them may have changed."""
-        link = self._link
-        if link is None or not self._queue:
+        """Write what windows, rate and pause allow; called whenever one of them may have changed."""
+        turns, throttle = self._turns, self._throttle
+        if not turns.waiting:
             return
         now = self._clock()
-        if now < self._paused_until:
-            self._wake_in(self._paused_until - now)
-            return
-        wanted = min(link.room, len(self._queue))
-        granted = self._bucket.take(wanted, now)
-        parts = self._pick(granted)
-        if parts:
-            self.counters.submitted += len(parts)
-            link.submit(parts)
-        if self._queue and granted < wanted:
-            self._wake_in(self._bucket.wait())
+        allowed = throttle.allowed(now)
+        spent = 0
+        for way in turns.ways:
+            way.look()
+        while (found := turns.next()) is not None:
+            way, message = found
+            if message.expires_at <= now or message.put_off is not None or message.cancelled:
+                reason = self._too_late(message, way, now)
+                if reason:
+                    self._give_back(message, reason, self._pause_after(message))
+                    continue
+            if allowed < 1.0:
+                break
+            part = turns.take(way, message)
+            part.era = throttle.era
+            way.batch.append(part)
+            allowed -= message.cost
+            spent += message.cost
+        if spent:
+            throttle.spend(spent, now)
+            self._write()
+        if found is not None:
+            self._wake_in(throttle.wait(now))
 
-    def part_answered(self, message: Handover, segment: SegmentResult) -> None:
+    def answered(self, part: Part, command_status: int, message_id: str) -> None:
         """The SMSC answered one segment."""
-        status = self._verdicts.get(segment.command_status, SendStatus.REJECTED)
-        if status is SendStatus.ACCEPTED:
-            self.counters.accepted += 1
-            message.part_decided(status, segment)
+        if command_status == c.ROK:
+            self._counters.accepted += 1
+            self._nothing_taken_since = None
+            part.message.decided(SendStatus.ACCEPTED, part.result(c.ROK, message_id))
             return
-        if status is SendStatus.RETRY:
-            self._hold_back(segment.command_status)
+        verdict = self._verdicts.get(command_status, statuses.UNLISTED)
+        if verdict.pauses:
+            self._put_off(part, command_status)
+            return
+        if verdict is Verdict.LATER:
+            self._counters.deferred += 1
         else:
-            self.counters.rejected += 1
-        # Only a throttled account says something of the line; the others may be about this reader, whose handset is off.
-        pause = self._account.throttle_pause if segment.command_status == commands.RTHROTTLED else 0.0
-        message.part_decided(status, segment, reason=statuses.name_of(segment.command_status), retry_after=pause)
+            self._counters.rejected += 1
+        reason = statuses.name_of(command_status)
+        part.message.decided(OUTCOMES[verdict], part.result(command_status), reason)
+        self._give_back(part.message, reason, 0.0)  # what is left of it
 
-    def _enqueue(self, message: Handover, frames: Sequence[bytes]) -> None:
-        parts = [Part(self, message, number, len(frames), frame) for number, frame in enumerate(frames, 1)]
-        if self._link is not None:
-            self._queue.extend(parts)
-            return
-        for part in parts:
-            part.unwritten("not_bound", self._account.reconnect_first)
+    def unanswered(self, part: Part, why: Unanswered) -> None:
+        """One segment was written, and nobody will say what became of it."""
+        self._counters.unanswered += 1
+        part.message.decided(SendStatus.UNKNOWN, part.result(), why.value)
 
-    def _pick(self, count: int) -> list[Part]:
-        """The next `count` segments that are still wanted."""
-        picked: list[Part] = []
-        while self._queue and len(picked) < count:
-            part = self._queue.popleft()
-            if part.message.withdrawn:
-                part.unwritten(part.message.reason, 0.0)
-            else:
-                picked.append(part)
-        return picked
+    @property
+    def _away(self) -> float:
+        """Seconds for which the whole line is of no use."""
+        return 0.0 if self._turns.ways else self._account.reconnect_first
 
-    def _hold_back(self, command_status: int) -> None:
-        self.counters.throttled += 1
-        if not self.paused:
-            log.warning("sms.throttled", account=self._account.name, status=statuses.name_of(command_status))
-        self._paused_until = self._clock() + self._account.throttle_pause
+    def _enter(self, batch: Batch, index: int, outward: Outward) -> None:
+        frames = outward.frames
+        if isinstance(frames, SendResult):
+            batch.decide(index, frames)
+        elif self._turns.ways:
+            self._entries += 1
+            self._turns.enter(Handover(self, batch, index, outward, frames, self._entries))
+        else:
+            batch.decide(
+                index,
+                SendResult(
+                    message_id=outward.message_id, status=SendStatus.RETRY, reason=NOT_BOUND, retry_after=self._away
+                ),
+            )
+
+    def _write(self) -> None:
+        for way in self._turns.ways:
+            if way.batch:
+                batch, way.batch = way.batch, []
+                self._counters.submitted += len(batch)
+                way.link.submit(batch)
+
+    def _too_late(self, message: Handover, way: Way, now: float) -> str:
+        """Why nothing more of it is written now; empty: it is. What was begun is finished even if it expires meanwhile:
+        half a message is of no use to anybody.
+        """
+        if message.hopeless:
+            return message.reason or "cancelled"
+        if message.expires_at <= now and message is not way.open:
+            return EXPIRED
+        put_off = message.put_off
+        if put_off is not None and now - put_off.since >= self._account.throttle_hold:
+            return statuses.name_of(put_off.status)
+        return ""
+
+    def _pause_after(self, message: Handover) -> float:
+        """Seconds for which the line is to be left alone when this comes back: it may have been the person's fault."""
+        put_off = message.put_off
+        if put_off is None or self._verdicts.get(put_off.status) is not Verdict.TOO_MUCH:
+            return 0.0
+        return self._account.throttle_pause
+
+    def _put_off(self, part: Part, command_status: int) -> None:
+        """The SMSC does not take a segment yet: we hold back, and the segment keeps its place."""
+        now = self._clock()
+        message = part.message
+        self._counters.throttled += 1
+        self._slow_down(part, command_status, now)
+        put_off = message.put_off = message.put_off or PutOff(now)
+        put_off.again(part.number, command_status)
+        tried_enough = self._verdicts[command_status] is Verdict.BUSY and put_off.times >= BUSY_TRIES * len(
+            put_off.statuses
+        )
+        lost = message.way not in self._turns.ways
+        self._turns.put_back(part)
+        if lost or tried_enough or message.hopeless:
+            self._give_back(message, statuses.name_of(command_status), self._pause_after(message))
+        else:
+            self._counters.requeued += 1
+        if self._emptied or self._takes_nothing(now):
+            self._give_everything_back(statuses.name_of(command_status), self._account.throttle_pause)
+        self._wake_in(self._throttle.wait(now))
+
+    def _takes_nothing(self, now: float) -> bool:
+        """For so long that what waits is better off in the outbox."""
+        if self._nothing_taken_since is None:
+            self._nothing_taken_since = now
+        return now - self._nothing_taken_since >= self._account.throttle_hold
+
+    def _slow_down(self, part: Part, command_status: int, now: float) -> None:
+        if self._throttle.refused(part.era, now):
+            self._counters.slowdowns += 1
+            self._log.warning(
+                "sms.throttled",
+                status=statuses.name_of(command_status),
+                rate=round(self._throttle.rate(now), 1),
+            )
+
+    def _give_back(self, message: Handover, reason: str, retry_after: float) -> None:
+        """What was not written of it comes back to be retried."""
+        last = message.put_off.statuses if message.put_off is not None else {}
+        for part in self._turns.remove(message):
+            segment = part.result(last[part.number]) if part.number in last else None
+            message.decided(SendStatus.RETRY, segment, reason, retry_after)
+
+    def _give_everything_back(self, reason: str, retry_after: float) -> None:
+        for message in self._turns.everything():
+            self._give_back(message, reason, retry_after)
 
     def _wake_in(self, delay: float) -> None:
         if self._wake is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 BURST_SECONDS = 0.02  # a bucket holds so much of its rate: smooth, yet no timer for every PDU
@@ -11,7 +12,7 @@ class TokenBucket:
     """A smooth rate: `rate` PDUs a second, never more than a fiftieth of a second's worth (or one) at once.
 
     It starts full and never saves up, so that an idle second is not followed by a burst an operator would punish.
-    A rate of 0 or less has no limit.
+    A rate of 0 or less has no limit. What costs several tokens leaves with the first of them and owes the others.
     """
 
     __slots__ = ("_capacity", "_filled_at", "_rate", "_tokens")
@@ -22,19 +23,31 @@ class TokenBucket:
         self._tokens = self._capacity
         self._filled_at = now
 
-    def take(self, wanted: int, now: float) -> int:
-        """Up to `wanted` tokens, now gone from the bucket."""
+    def tokens(self, now: float) -> float:
+        """What may leave now; below one, nothing."""
         if self._rate <= 0:
-            return wanted
+            return math.inf
         self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._rate)
         self._filled_at = now
-        taken = min(wanted, int(self._tokens))
-        self._tokens -= taken
-        return taken
+        return self._tokens
+
+    def spend(self, count: int) -> None:
+        """So many left."""
+        self._tokens -= count
 
     def wait(self) -> float:
-        """Seconds from the last `take` until another token is there."""
+        """Seconds from the last look until another token is there."""
         return max(0.0, (1.0 - self._tokens) / self._rate) if self._rate > 0 else 0.0
+
+    def change(self, rate: float, now: float) -> None:
+        """From now on so fast; what came in until now came at the rate that was."""
+        if rate == self._rate:
+            return
+        left = self.tokens(now)
+        self._rate = rate
+        self._capacity = max(1.0, rate * BURST_SECONDS)
+        self._tokens = min(self._capacity, left)
+        self._filled_at = now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

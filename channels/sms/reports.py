@@ -6,15 +6,17 @@ The text has no standard (SMPP 3.4 Appendix B is an example), so every field is 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
 from channels.sms import commands as c
+from channels.sms.account import MessageIds
 from channels.sms.pdu import DataSm, DeliverSm
-from domain.message import DeliveryReport, DeliveryStatus
+from domain.external_ids import LONGEST, in_decimal, in_hexadecimal, key_of, spellings
+from domain.message import Address, DeliveryReport, DeliveryStatus
 
 _S = DeliveryStatus
 
@@ -62,13 +64,14 @@ STATE_WORDS: Final[Mapping[str, DeliveryStatus]] = MappingProxyType(
 )
 
 _RECEIPT_TYPES: Final = frozenset({c.ESM_RECEIPT, c.ESM_INTERMEDIATE})
-_ID: Final = re.compile(r"\bid:\s*([^\s\0]{1,256})", re.IGNORECASE)
-_STATE: Final = re.compile(r"\bstat:\s*([a-z0-9]+)", re.IGNORECASE)
-_ERROR: Final = re.compile(r"\berr:\s*([a-z0-9]+)", re.IGNORECASE)
-_ERROR_CODE_SIZE: Final = 3  # network_error_code: network type, two octets of code (§5.3.2.31)
-_LONGEST_DECIMAL: Final = 20  # digits of a 64-bit number
-_LONGEST_HEXADECIMAL: Final = 16
-_HEXADECIMAL: Final = re.compile(r"[0-9A-F]+", re.ASCII)
+_CONVERSATION_ABORT: Final = 0x18
+# What a telephone or its owner sends back for a message (§5.2.12).
+_ACKNOWLEDGEMENT_TYPES: Final = frozenset({c.ESM_DELIVERY_ACK, c.ESM_USER_ACK, _CONVERSATION_ABORT})
+_FLAGS: Final = re.IGNORECASE | re.ASCII  # octets of a header before the text are no letters of it
+_ID: Final = re.compile(rf"\bid:\s*([^\s\0]{{1,{LONGEST}}})", _FLAGS)
+_STATE: Final = re.compile(r"\bstat:\s*([a-z0-9]+)", _FLAGS)
+_ERROR: Final = re.compile(r"\berr:\s*([a-z0-9]+)", _FLAGS)
+_NETWORK_TYPE_AND_CODE: Final = 3  # octets of network_error_code (§5.3.2.31); some send the code alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +83,17 @@ class Receipt:
     error: str = ""
     text: str = ""
 
-    def report(self, channel: str, account: str, received_at: datetime) -> DeliveryReport:
-        """The same as the rest of the gateway sees it."""
+    def report(
+        self,
+        channel: str,
+        account: str,
+        received_at: datetime,
+        *,
+        message_ids: MessageIds = MessageIds.AUTO,
+        recipient: Address | None = None,
+        sender: Address | None = None,
+    ) -> DeliveryReport:
+        """The same as the rest of the gateway sees it; `recipient` and `sender` of the message it speaks of."""
         return DeliveryReport(
             channel=channel,
             account=account,
@@ -90,12 +102,20 @@ class Receipt:
             received_at=received_at,
             error=self.error,
             text=self.text,
+            keys=id_forms(self.message_id, message_ids),
+            recipient=recipient,
+            sender=sender,
         )
 
 
 def is_receipt(esm_class: int) -> bool:
     """A delivery receipt or an intermediate notification, whatever the other bits (some SMSCs set 0x44; §5.2.12)."""
     return esm_class & c.ESM_TYPE_MASK in _RECEIPT_TYPES
+
+
+def is_acknowledgement(esm_class: int) -> bool:
+    """A telephone's or its owner's answer to a message of ours by which nothing is asked: no question, and no receipt."""
+    return esm_class & c.ESM_TYPE_MASK in _ACKNOWLEDGEMENT_TYPES
 
 
 def looks_like_receipt(pdu: DeliverSm | DataSm) -> bool:
@@ -116,28 +136,32 @@ def read_receipt(pdu: DeliverSm | DataSm) -> Receipt:
     text = _readable(_octets(pdu))
     message_id = pdu.tlvs.get(c.RECEIPTED_MESSAGE_ID, b"").partition(b"\0")[0].decode("latin-1").strip()
     return Receipt(
-        message_id=message_id or _first(_ID, text),
+        message_id=message_id[:LONGEST] or _first(_ID, text),
         status=_status(pdu.tlvs, text, intermediate=pdu.esm_class & c.ESM_TYPE_MASK == c.ESM_INTERMEDIATE),
         error=_error(pdu.tlvs, text),
         text=text,
     )
 
 
-def id_forms(message_id: str) -> tuple[str, ...]:
-    """The forms one id may take in the answer to a submit and in a receipt, the written one first, each once.
+def id_forms(message_id: str, message_ids: MessageIds = MessageIds.AUTO) -> tuple[str, ...]:
+    """The forms in which the id of a receipt may have stood in the answer to its submit, likeliest first, each once, as
+    domain.external_ids compares them.
 
-    SMSCs answer in hexadecimal and report in decimal or the reverse, pad with zeros and change case. A decimal id
-    that is also read as hexadecimal can meet a stranger's, so compare the written form first, the others only
-    within one account.
+    In AUTO those after the first are guesses: the decimal id of one message is the hexadecimal one of another, so they
+    are believed with the number beside them. An id that cannot be of the base it should be is taken as it is.
     """
-    written = message_id.strip()
-    bare = written.upper().removeprefix("0X").lstrip("0")
-    forms = [written, bare]
-    if bare.isascii() and bare.isdigit() and len(bare) <= _LONGEST_DECIMAL:
-        forms.append(f"{int(bare):X}")
-    if _HEXADECIMAL.fullmatch(bare) and len(bare) <= _LONGEST_HEXADECIMAL:
-        forms.append(str(int(bare, 16)))
-    return tuple(dict.fromkeys(form for form in forms if form))
+    key = key_of(message_id)
+    return tuple(dict.fromkeys(form for form in _FORMS[message_ids](key) if form))
+
+
+_FORMS: Final[Mapping[MessageIds, Callable[[str], Iterable[str | None]]]] = MappingProxyType(
+    {
+        MessageIds.AUTO: spellings,
+        MessageIds.SAME: lambda key: (key,),
+        MessageIds.HEX_THEN_DECIMAL: lambda key: (in_hexadecimal(key) or key,),
+        MessageIds.DECIMAL_THEN_HEX: lambda key: (in_decimal(key) or key,),
+    }
+)
 
 
 def _octets(pdu: DeliverSm | DataSm) -> bytes:
@@ -146,11 +170,19 @@ def _octets(pdu: DeliverSm | DataSm) -> bytes:
 
 
 def _readable(octets: bytes) -> str:
-    """Receipts are ASCII even where data_coding says UCS-2, so that is tried first; the rare other is UTF-16."""
+    """Receipts are ASCII even where data_coding says UCS-2, so that is tried first; the rare other is UTF-16, of either
+    order, and a header of odd length may stand before it.
+    """
     text = octets.decode("latin-1")
-    wide = octets.decode("utf-16-be", "replace")
-    is_wide = not _ID.search(text) and not _STATE.search(text) and (_ID.search(wide) or _STATE.search(wide))
-    return (wide if is_wide else text).rstrip("\0")
+    if _fields(text):
+        return text.rstrip("\0")
+    wide = [octets[at:].decode(coding, "replace") for coding in ("utf-16-be", "utf-16-le") for at in (0, 1)]
+    return max((text, *wide), key=_fields).rstrip("\0")
+
+
+def _fields(text: str) -> int:
+    """How much of it is a receipt: read an octet late, the first or the last letter is missing."""
+    return bool(_ID.search(text)) + bool(_STATE.search(text)) + (_first(_STATE, text).upper() in STATE_WORDS)
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:
@@ -166,9 +198,13 @@ def _status(tlvs: Mapping[int, bytes], text: str, *, intermediate: bool) -> Deli
 
 
 def _error(tlvs: Mapping[int, bytes], text: str) -> str:
-    """The network's type and code as "3:34", else the code of the text as written; zeros mean none."""
+    """The network's type and code as "3:34", the code alone where no type is given, else the code of the text as
+    written; zeros mean none.
+    """
     code = tlvs.get(c.NETWORK_ERROR_CODE, b"")
-    if len(code) == _ERROR_CODE_SIZE and any(code[1:]):
+    if len(code) == _NETWORK_TYPE_AND_CODE and any(code[1:]):
         return f"{code[0]}:{int.from_bytes(code[1:])}"
+    if 0 < len(code) < _NETWORK_TYPE_AND_CODE and any(code):
+        return str(int.from_bytes(code))
     written = _first(_ERROR, text)
     return written if written.strip("0") else ""

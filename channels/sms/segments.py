@@ -1,14 +1,19 @@
-"""Text to the segments of one message: alphabet, parts, concatenation headers. Counting and cutting are domain.gsm's."""
+"""Text to the segments of one message: alphabet, parts, and how the telephone is told that they belong together.
+
+Counting and cutting are domain.gsm's. An operator takes long messages in one of three ways (`Form`); the capacities
+are the same in all of them, since what is not a header here becomes one at the SMSC.
+"""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from channels.sms import commands as c
+from channels.sms.pdu_types import NO_TLVS
 from domain import gsm
 
 RECENT: Final = 2048  # texts remembered
@@ -26,11 +31,12 @@ class DefaultAlphabet(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Three fields of one submit_sm; `short_message` begins with the header where esm_class says so."""
+    """Four fields of one submit_sm; `short_message` begins with the header where esm_class says so."""
 
     data_coding: int
     esm_class: int
     short_message: bytes
+    tlvs: Mapping[int, bytes] = field(default_factory=lambda: NO_TLVS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +49,62 @@ class Plan:
 
 
 class ConcatReferences:
-    """The next 8-bit reference for each destination: rising, so that two messages to one person never share it soon.
+    """The next reference for each destination: rising, so that two messages to one person never share it soon.
 
-    Random ones collide after about twenty messages. Memory is bounded: beyond `limit` destinations the oldest is
-    forgotten, and one not seen begins where a counter over all destinations stands.
+    Random ones of 8 bits collide after about twenty messages. `count`: how many there are; SMSCs that make an 8-bit
+    header of 16 bits keep the lower ones, which rise as well. Memory is bounded: beyond `limit` destinations the
+    oldest is forgotten, and one not seen begins where a counter over all destinations stands.
     """
 
-    __slots__ = ("_limit", "_newcomer", "_next")
+    __slots__ = ("_count", "_limit", "_newcomer", "_next")
 
-    def __init__(self, start: int = 0, limit: int = 10_000) -> None:
+    def __init__(self, start: int = 0, limit: int = 10_000, count: int = 256) -> None:
         self._next: dict[str, int] = {}
         self._newcomer = start
         self._limit = limit
+        self._count = count
 
     def take(self, destination: str) -> int:
-        """A reference (0-255) for one message of several parts."""
+        """A reference (from 0) for one message of several parts."""
         reference = self._next.pop(destination, None)
         if reference is None:
-            reference, self._newcomer = self._newcomer % 256, self._newcomer + 1
+            reference, self._newcomer = self._newcomer % self._count, self._newcomer + 1
             if len(self._next) >= self._limit:
                 del self._next[next(iter(self._next))]
-        self._next[destination] = (reference + 1) % 256
+        self._next[destination] = (reference + 1) % self._count
         return reference
+
+
+# Several parts (data_coding and their octets) as segments; the function gives a reference to whoever wants one.
+Form: TypeAlias = Callable[[int, Sequence[bytes], Callable[[], int]], list[Segment]]
+
+
+def with_headers(data_coding: int, bodies: Sequence[bytes], reference: Callable[[], int]) -> list[Segment]:
+    """Each part with a user data header of an 8-bit reference (TS 23.040 §9.2.3.24.1): what most operators take."""
+    total, taken = len(bodies), reference() % 256
+    return [
+        Segment(data_coding, c.ESM_UDHI, HEADER % (taken, total, number) + body)
+        for number, body in enumerate(bodies, start=1)
+    ]
+
+
+def with_parameters(data_coding: int, bodies: Sequence[bytes], reference: Callable[[], int]) -> list[Segment]:
+    """Each part with the sar_* parameters, of which the SMSC makes the header (SMPP 3.4 §5.3.2.22 to 24)."""
+    total, taken = bytes([len(bodies)]), reference().to_bytes(2, "big")
+    return [
+        Segment(
+            data_coding,
+            0,
+            body,
+            {c.SAR_MSG_REF_NUM: taken, c.SAR_TOTAL_SEGMENTS: total, c.SAR_SEGMENT_SEQNUM: bytes([number])},
+        )
+        for number, body in enumerate(bodies, start=1)
+    ]
+
+
+def in_payload(data_coding: int, bodies: Sequence[bytes], reference: Callable[[], int]) -> list[Segment]:  # noqa: ARG001 - a Form
+    """All of it in message_payload, for the SMSC to cut (§5.3.2.32); short_message is then empty."""
+    return [Segment(data_coding, 0, b"", {c.MESSAGE_PAYLOAD: b"".join(bodies)})]
 
 
 @lru_cache(maxsize=RECENT)  # asked once whether it fits and once to send it; many people ask about one dossier
@@ -80,11 +120,12 @@ def segments(
     destination: str,
     references: ConcatReferences,
     default_alphabet: DefaultAlphabet = DefaultAlphabet.GSM,
+    form: Form = with_headers,
 ) -> list[Segment]:
     """The segments of one message, in order, to be sent one after the other on the same bind.
 
     Raises:
-        ValueError: more than 255 parts.
+        ValueError: more than 255 parts, however it is sent.
     """
     planned = plan(text, default_alphabet)
     total = len(planned.parts)
@@ -93,11 +134,7 @@ def segments(
         return [Segment(planned.data_coding, 0, bodies[0])]
     if total > MOST_SEGMENTS:
         raise ValueError(f"a message has at most {MOST_SEGMENTS} segments")
-    reference = references.take(destination)
-    return [
-        Segment(planned.data_coding, c.ESM_UDHI, HEADER % (reference, total, number) + body)
-        for number, body in enumerate(bodies, start=1)
-    ]
+    return form(planned.data_coding, bodies, lambda: references.take(destination))
 
 
 def _writable(text: str, alphabet: DefaultAlphabet) -> bool:

@@ -1,4 +1,4 @@
-"""One connection to an SMSC: an SMPP 3.4 transceiver on an asyncio.Protocol.
+"""One connection to an SMSC: SMPP 3.4 on an asyncio.Protocol, to send, to receive or for both.
 
 Everything here is a plain call on the event loop. A read is cut into PDUs, all of them are worked through, and the
 messages among them are handed over together; nobody is waited for. What is to be written in one turn of the loop
@@ -17,7 +17,7 @@ import structlog
 from channels.base import Settlement
 from channels.sms import commands as c
 from channels.sms import statuses
-from channels.sms.account import SmppAccount
+from channels.sms.account import BindMode, SmppAccount
 from channels.sms.counters import SmsCounters
 from channels.sms.outgoing import Request, Unanswered
 from channels.sms.pdu import (
@@ -44,7 +44,17 @@ from channels.sms.pdu import (
     encode,
     encode_deliver_sm_resp,
 )
-from channels.sms.states import ACKNOWLEDGEMENTS, MOVES, TAKES_DELIVERIES, BindRefused, LinkLost, State, Turn
+from channels.sms.states import (
+    ACKNOWLEDGEMENTS,
+    BIND_COMMANDS,
+    MOVES,
+    TAKES_DELIVERIES,
+    BindRefused,
+    LinkLost,
+    State,
+    Turn,
+)
+from channels.sms.tls import word_for
 from channels.sms.window import Questions, SequenceNumbers, Window
 from channels.sms.writer import Writer
 from channels.sparing import Sparing, SparingLog
@@ -69,10 +79,14 @@ class Delivery:
 
     def settle(self, settlement: Settlement) -> bool:
         """Answer it; True when that was written to a link that is still alive. A second call changes nothing."""
+        return self.answer(ACKNOWLEDGEMENTS[settlement])
+
+    def answer(self, status: int) -> bool:
+        """The same in the words of SMPP: a command_status."""
         if self.settled:
             return False
         self.settled = True
-        return self._session.acknowledge(self.pdu, ACKNOWLEDGEMENTS[settlement])
+        return self._session.acknowledge(self.pdu, status)
 
 
 class SessionListener(Protocol):
@@ -94,6 +108,7 @@ class SessionListener(Protocol):
 class Session(asyncio.Protocol):
     """One connection's life: connected, bound, in use, unbound or lost. It is never used twice.
 
+    mode: what it binds as. A receiver never submits; whatever it is, what the SMSC hands it is taken.
     sparing: the account's log of what the SMSC sends, shared by its connections; a session may have its own.
     """
 
@@ -105,12 +120,14 @@ class Session(asyncio.Protocol):
         counters: SmsCounters,
         loop: asyncio.AbstractEventLoop,
         sparing: SparingLog | None = None,
+        mode: BindMode = BindMode.TRANSCEIVER,
     ) -> None:
         self.name = name  # unique among all connections of all time: acknowledgements are told apart by it
         self.state = State.OPEN
         self.ended: asyncio.Future[str] = loop.create_future()  # why it ended; never an exception
         self.unsettled = 0  # messages handed over and not yet acknowledged
         self._account = account
+        self._mode = mode
         self._listener = listener
         self._counters = counters
         self._loop = loop
@@ -123,8 +140,10 @@ class Session(asyncio.Protocol):
         self._bound: asyncio.Future[None] | None = None
         self._arrived: list[DeliverSm | DataSm] = []
         self._heard_at = self._begun_at = loop.time()  # when the last octet came; when the PDU under way began
+        self._doubted = False  # we asked whether the link lives, and nothing came since
         self._last_word: Callable[[], None] | None = None
         self._close_by: float | None = None
+        self._unproven_by: float | None = None  # it said we are bound already: until when that must show
         self._reason = ""
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -132,8 +151,10 @@ class Session(asyncio.Protocol):
 
     @property
     def room(self) -> int:
-        """Submits that may be written now: none unless bound, and none while the SMSC does not read."""
-        if self.state is not State.BOUND or self._writer.paused:
+        """Submits that may be written now: none unless bound to send, none while the SMSC does not read, and none while
+        we doubt that it still hears us: another bind may take them.
+        """
+        if self.state is not State.BOUND or self._writer.paused or self._doubted or not self._mode.transmits:
             return 0
         return self._account.window - len(self._submits)
 
@@ -143,7 +164,7 @@ class Session(asyncio.Protocol):
         return len(self._submits)
 
     async def bind(self) -> None:
-        """Become a bound transceiver.
+        """Become bound as what this connection is for.
 
         Raises:
             BindRefused: the SMSC said no; the link is closed.
@@ -156,7 +177,7 @@ class Session(asyncio.Protocol):
         self._writer.write(
             encode(
                 Bind(
-                    c.BIND_TRANSCEIVER,
+                    BIND_COMMANDS[self._mode],
                     self._ask("bind", account.bind_timeout),
                     account.system_id,
                     account.password,
@@ -190,8 +211,13 @@ class Session(asyncio.Protocol):
         return alive
 
     async def unbind(self) -> None:
-        """Take nothing new in, finish what is under way, say goodbye. Returns when the link is gone."""
+        """Take nothing new in, finish what is under way, say goodbye. Returns when the link is gone.
+
+        What is not settled or answered within `response_timeout` is left behind.
+        """
         if self.state is not State.CLOSED:
+            if self._close_by is None:
+                self._close_by = self._loop.time() + self._account.response_timeout
             self._begin_goodbye(self._say_unbind)
         await self.wait()
 
@@ -219,6 +245,7 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = now = self._loop.time()
+        trusted_again, self._doubted = self._doubted, False
         begun = self._frames.pending
         try:
             frames = self._frames.feed(data)
@@ -230,6 +257,8 @@ class Session(asyncio.Protocol):
         if frames or not begun:
             self._begun_at = now
         self._work_through(frames)
+        if trusted_again and self.room:
+            self._listener.room_changed()
 
     def pause_writing(self) -> None:
         self._writer.paused = True
@@ -239,7 +268,7 @@ class Session(asyncio.Protocol):
         self._listener.room_changed()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._reason = self._reason or (type(exc).__name__ if exc else "closed_by_smsc")
+        self._reason = self._reason or (word_for(exc) if exc else "closed_by_smsc")
         self.state = State.CLOSED
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -286,6 +315,7 @@ class Session(asyncio.Protocol):
 
     def _on_delivery(self, pdu: DeliverSm | DataSm) -> None:
         self._counters.delivered += 1
+        self._unproven_by = None
         self.unsettled += 1
         if self.state not in TAKES_DELIVERIES:
             self.acknowledge(pdu, c.RX_T_APPN)  # we are leaving: it is to come again
@@ -302,6 +332,8 @@ class Session(asyncio.Protocol):
         request.answered(pdu.status, pdu.message_id)
         if pdu.status == c.RINVBNDSTS:
             self.close("not_bound_at_smsc")
+        else:
+            self._unproven_by = None
 
     def _on_generic_nack(self, pdu: GenericNack) -> None:
         """Our request could not be read there: it has failed. Without its number nobody can tell which."""
@@ -319,7 +351,10 @@ class Session(asyncio.Protocol):
             return
         if pdu.status not in statuses.BOUND:
             self._give_up("bind", pdu.status)
-        elif (self.state, Turn.BIND_ACCEPTED) in MOVES:  # not if we said goodbye in the meantime
+            return
+        if pdu.status == c.RALYBND:
+            self._unproven_by = self._loop.time() + self._account.unproven_timeout
+        if (self.state, Turn.BIND_ACCEPTED) in MOVES:  # not if we said goodbye in the meantime
             self.state = MOVES[self.state, Turn.BIND_ACCEPTED]
             if self._bound is not None and not self._bound.done():
                 self._bound.set_result(None)
@@ -456,6 +491,8 @@ class Session(asyncio.Protocol):
             self.close(f"{overdue}_unanswered", at_once=True)
         elif self._frames.pending and now - self._begun_at >= self._account.unfinished_timeout:
             self.close("pdu_unfinished", at_once=True)
+        elif self._unproven_by is not None and self._unproven_by <= now:
+            self.close("bind_unproven")
         elif self.state is State.BOUND and now - self._heard_at >= self._account.enquire_link_idle:
             self._enquire()
         elif self._close_by is not None and self._close_by <= now:
@@ -472,6 +509,7 @@ class Session(asyncio.Protocol):
 
     def _enquire(self) -> None:
         if not self._questions:
+            self._doubted = True
             self._writer.write(encode(EnquireLink(self._ask("enquire_link", self._account.response_timeout))))
 
     def _end_of_grace(self) -> None:

@@ -9,6 +9,8 @@ from typing import Final
 
 from channels.base import Settlement
 from channels.sms import commands as c
+from channels.sms import statuses
+from channels.sms.account import BindMode
 from domain.errors import ChannelError
 
 
@@ -40,6 +42,15 @@ MOVES: Final[Mapping[tuple[State, Turn], State]] = MappingProxyType(
     }
 )
 
+# What a connection asks to become (§4.1).
+BIND_COMMANDS: Final[Mapping[BindMode, int]] = MappingProxyType(
+    {
+        BindMode.TRANSCEIVER: c.BIND_TRANSCEIVER,
+        BindMode.TRANSMITTER: c.BIND_TRANSMITTER,
+        BindMode.RECEIVER: c.BIND_RECEIVER,
+    }
+)
+
 # A message may overtake the answer to our bind: the SMSC holds us bound before we know it.
 TAKES_DELIVERIES: Final = frozenset({State.OPEN, State.BOUND})
 
@@ -58,3 +69,8 @@ class BindRefused(ChannelError):
     def __init__(self, command_status: int) -> None:
         super().__init__(f"the SMSC refused the bind: {c.status_text(command_status)}")
         self.command_status = command_status
+
+    @property
+    def fatal(self) -> bool:
+        """Trying again could lock the account."""
+        return self.command_status in statuses.FATAL_TO_BIND

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from channels.sms.account import SmppAccount
+from channels.sms import commands as c
+from channels.sms.account import LONGEST_NAME, Segmentation, SmppAccount
+from channels.sms.handover import Outward
 from channels.sms.pdu import ProtocolError, SubmitSm, encode
-from channels.sms.segments import ConcatReferences, plan, segments
+from channels.sms.segments import ConcatReferences, Form, in_payload, plan, segments, with_headers, with_parameters
 from domain.message import Category, OutboundMessage, SendResult, SendStatus
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
@@ -18,19 +20,42 @@ SHORTEST_VALIDITY = MINUTE  # the SMSC needs a moment even for what is about to 
 # priority_flag (SMPP 3.4 §5.2.14): an answer somebody waits for goes before what nobody asked for.
 PRIORITY_FLAGS: Mapping[Category, int] = {Category.REPLY: 1, Category.NOTICE: 0, Category.BROADCAST: 0}
 
+FORMS: Mapping[Segmentation, Form] = {
+    Segmentation.UDH: with_headers,
+    Segmentation.SAR: with_parameters,
+    Segmentation.PAYLOAD: in_payload,
+}
+REFERENCES: Mapping[Segmentation, int] = {  # how many there are
+    Segmentation.UDH: 256,
+    Segmentation.SAR: 65_536,
+    Segmentation.PAYLOAD: 256,  # none is used
+}
+
 
 class Submits:
     """Encodes the messages of one account."""
 
-    __slots__ = ("_account", "_references")
+    __slots__ = ("_account", "_form", "_references")
 
     def __init__(self, account: SmppAccount) -> None:
         self._account = account
-        self._references = ConcatReferences()
+        self._form = FORMS[account.segmentation]
+        self._references = ConcatReferences(count=REFERENCES[account.segmentation])
 
     def fits(self, text: str) -> bool:
         """A reply of this text takes no more segments than the account pays for, by the very cut that is sent."""
         return len(plan(text, self._account.default_alphabet).parts) <= self._account.reply_segments
+
+    def outward(self, message: OutboundMessage, now: datetime, at: float) -> Outward:
+        """A message for the queue, on whose clock it is `at`, while the time of day is `now`."""
+        return Outward(
+            message_id=message.id,
+            category=message.category,
+            expires_at=at + (message.expires_at - now).total_seconds(),
+            recipient=message.recipient.value,
+            frames=self.frames(message, now),
+            cost=self._cost(message.text),
+        )
 
     def frames(self, message: OutboundMessage, now: datetime) -> Sequence[bytes] | SendResult:
         """The segments of a message, to be written one after the other; or why it can never be sent."""
@@ -42,17 +67,24 @@ class Submits:
             reason = "too_long"
         return SendResult(message_id=message.id, status=SendStatus.REJECTED, reason=reason)
 
+    def _cost(self, text: str) -> int:
+        """As how many PDUs the SMSC counts each frame: as many as it has to make of it (SMPP 3.4 §5.3.2.32)."""
+        if self._account.segmentation is not Segmentation.PAYLOAD:
+            return 1
+        return len(plan(text, self._account.default_alphabet).parts)
+
     def _encode(self, message: OutboundMessage, now: datetime) -> list[bytes]:
         account = self._account
         destination = message.recipient.value
         validity = self._validity(message, now)
+        source_ton, source_npi = self._kind(message.sender.value)
         return [
             encode(
                 SubmitSm(
                     0,
                     account.service_type,
-                    account.source_ton,
-                    account.source_npi,
+                    source_ton,
+                    source_npi,
                     message.sender.value,
                     account.destination_ton,
                     account.destination_npi,
@@ -67,10 +99,23 @@ class Submits:
                     segment.data_coding,
                     0,
                     segment.short_message,
+                    segment.tlvs,
                 )
             )
-            for segment in segments(message.text, destination, self._references, account.default_alphabet)
+            for segment in segments(message.text, destination, self._references, account.default_alphabet, self._form)
         ]
+
+    def _kind(self, sender: str) -> tuple[int, int]:
+        """Type and plan of the number a message leaves from: as agreed for ours, alphanumeric for a name.
+
+        Raises:
+            ProtocolError: a name is longer than a telephone can show (TS 23.040 §9.1.2.5).
+        """
+        if sender.removeprefix("+").isdecimal():
+            return self._account.source_ton, self._account.source_npi
+        if len(sender) > LONGEST_NAME:
+            raise ProtocolError(c.RINVSRCADR)
+        return c.TON_ALPHANUMERIC, c.NPI_UNKNOWN
 
     def _validity(self, message: OutboundMessage, now: datetime) -> str:
         """No longer than the message itself is of use."""

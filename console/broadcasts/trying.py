@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -41,7 +41,7 @@ class Origin:
     sender: Address
 
 
-OriginOf = Callable[[Address], Origin | None]
+OriginOf = Callable[[Address], Awaitable[Origin | None]]
 
 
 class BroadcastTests:
@@ -72,7 +72,7 @@ class BroadcastTests:
         if standing is None:
             return self._desk.missing(request)
         address = self._address(fields)
-        origin = self._origin_of(address) if address else None
+        origin = await self._origin_of(address) if address else None
         if address is None or origin is None:
             fault = "no_channel" if address else "bad_address"
             return await self._refused(request, standing, fault)

@@ -14,7 +14,17 @@ from console.forms import Fault, read_form
 from console.health.board import Board
 from console.health.judging import alarms
 from console.health.ports import Incidents, TooMany
-from console.health.reporting import ACTION, LONGEST, MOST_AN_HOUR, Outlet, Report, clean, make_report, messages_of
+from console.health.reporting import (
+    ACTION,
+    LONGEST,
+    MOST_AN_HOUR,
+    Outlet,
+    Report,
+    Reroute,
+    clean,
+    make_report,
+    messages_of,
+)
 from console.health.view import sentence
 from console.page import Pages, Texts
 from console.routes import ConsoleRoute
@@ -29,9 +39,22 @@ NOW = "now"  # what the screen of health says is wrong, in one click (decision 4
 
 
 class IncidentPages:
-    """`told_in`: the texts of the language in which reports are sent. `new_id` makes identifiers (domain.ids)."""
+    """`told_in`: the texts of the language in which reports are sent. `reroute` says how recipients are reached when a
+    report leaves. `new_id` makes identifiers (domain.ids).
+    """
 
-    __slots__ = ("_agencies", "_audit", "_board", "_clock", "_incidents", "_new_id", "_outlets", "_pages", "_told_in")
+    __slots__ = (
+        "_agencies",
+        "_audit",
+        "_board",
+        "_clock",
+        "_incidents",
+        "_new_id",
+        "_outlets",
+        "_pages",
+        "_reroute",
+        "_told_in",
+    )
 
     def __init__(
         self,
@@ -40,6 +63,7 @@ class IncidentPages:
         board: Board,
         incidents: Incidents,
         outlets: Sequence[Outlet],
+        reroute: Reroute,
         told_in: Texts,
         audit: Audit,
         agencies: Agencies,
@@ -50,6 +74,7 @@ class IncidentPages:
         self._board = board
         self._incidents = incidents
         self._outlets = outlets
+        self._reroute = reroute
         self._told_in = told_in
         self._audit = audit
         self._agencies = agencies
@@ -98,7 +123,8 @@ class IncidentPages:
 
     async def _sent(self, request: web.Request, words: str, report: Report) -> web.Response:
         noted = self._audit.entry(request, ACTION, recipients=len(self._outlets), digest=report.digest)
-        messages = messages_of(report, self._outlets, now=self._clock(), new_id=self._new_id)
+        outlets = await self._reroute(self._outlets)
+        messages = messages_of(report, outlets, now=self._clock(), new_id=self._new_id)
         refused = await self._incidents.send(messages, noted, most=MOST_AN_HOUR)
         if isinstance(refused, TooMany):
             again_at = f"{refused.again_at.astimezone(LOCAL_ZONE):%H:%M}"

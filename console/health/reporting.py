@@ -5,7 +5,7 @@ the console and from the command line alike.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,6 +37,9 @@ class Outlet:
     def shown(self) -> str:
         """Enough to know whom it means, for who knows them."""
         return f"{self.recipient.scheme}:…{self.recipient.value[-SHOWN:]}"
+
+
+Reroute = Callable[[Sequence[Outlet]], Awaitable[Sequence[Outlet]]]  # as each is reached at this moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ from gateway.bootstrap.officers import (
 from gateway.bootstrap.reserving import reserve_codes
 from gateway.bootstrap.serving import serve
 from gateway.bootstrap.sites import add_site, change_site, list_sites, pasted, revoke_site, site_agency, site_use
+from gateway.bootstrap.sms_statuses import bind_answers, submit_advice, submit_answers
+from gateway.bootstrap.sms_tools import list_sms, persons_number, probe_sms, send_sms, sms_holder
 from gateway.bootstrap.sources import inspect_sources, list_sources
 from gateway.bootstrap.store import migrate
 from gateway.bootstrap.watching import trigger_script
@@ -39,6 +41,7 @@ __all__ = [
     "add_officer",
     "add_ready_officers",
     "add_site",
+    "bind_answers",
     "cancel_stoppage",
     "change_site",
     "check",
@@ -50,23 +53,30 @@ __all__ = [
     "list_holds",
     "list_officers",
     "list_sites",
+    "list_sms",
     "list_sources",
     "list_stoppages",
     "migrate",
     "normalise_number",
     "pasted",
     "person_data",
+    "persons_number",
     "plan_stoppage",
+    "probe_sms",
     "read_words",
     "report_incident",
     "reserve_codes",
     "reset_officer",
     "revoke_site",
+    "send_sms",
     "serve",
     "sign_hook",
     "site_agency",
     "site_use",
+    "sms_holder",
     "standing",
     "stoppage_outlook",
+    "submit_advice",
+    "submit_answers",
     "trigger_script",
 ]

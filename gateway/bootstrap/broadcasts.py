@@ -17,13 +17,14 @@ from domain.calendar import local_day
 from domain.message import Address
 from domain.phones import is_mobile
 from gateway.bootstrap.calendar import read_calendar
-from gateway.bootstrap.notices import account_for_notices, reached_by, schedule_rules
+from gateway.bootstrap.notices import schedule_rules
 from gateway.bootstrap.sources import asked_over_http, read_database_mapping
 from gateway.bootstrap.store import OpenStore
 from gateway.bootstrap.words import Words
 from gateway.settings import Settings
 from notifications.broadcasting import BroadcastFigures, Broadcasting, BroadcastRules, ahead_of
 from notifications.ports import Contacts
+from notifications.routing import Routing
 
 PAGE = 500  # messages in one transaction
 PAGE_OF_SQLITE = 100  # its one writer also writes replies, which wait for it
@@ -34,6 +35,7 @@ def make_broadcasting(
     words: Words,
     *,
     opened: OpenStore,
+    routing: Routing,
     channels: Sequence[Channel],
     new_id: Callable[[], int],
     figures: BroadcastFigures,
@@ -44,14 +46,14 @@ def make_broadcasting(
     Raises:
         SettingsError: the calendar or a source's mapping is wrong.
     """
-    chosen, account = settings.notices, account_for_notices(settings)
+    chosen = settings.notices
     return Broadcasting(
         mail=opened.store.mass_mail(),
         writer=make_broadcast_writer(words, opened.clock),
         contacts=_contacts(settings, stack),
         read_number=read_number,
         fits=make_fitness(settings, words).fits,
-        reached=None if account is None else reached_by(account),
+        routing=routing,
         rules=BroadcastRules(
             schedule=schedule_rules(chosen),
             valid_for=timedelta(hours=chosen.valid_h),
@@ -76,10 +78,9 @@ def make_fitness(settings: Settings, words: Words) -> Fitness:
 
 
 def segments_of(settings: Settings) -> Callable[[str], int]:
-    """Counts as the account does that notices leave by."""
-    account = account_for_notices(settings)
-    alphabet = "gsm" if account is None else account.default_alphabet
-    return lambda text: len(plan(text, default_alphabet=alphabet).parts)
+    """Counts as the strictest of the accounts does: by which a person is reached is known only when it is written."""
+    alphabets = sorted({account.default_alphabet for account in settings.sms} or {"gsm"})
+    return lambda text: max(len(plan(text, default_alphabet=alphabet).parts) for alphabet in alphabets)
 
 
 def make_broadcast_writer(words: Words, clock: Callable[[], datetime]) -> BroadcastWriter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from channels.base import Channel, Inlet
@@ -69,7 +70,7 @@ def make_channels(
     """
     clock = opened.clock
     channels = Channels(
-        sms=make_sms(settings.sms, new_id, clock),
+        sms=make_sms(settings.sms, opened.store, new_id, clock),
         telegram=make_telegram(settings.telegram, settings.web.base_url, menus(catalogue), new_id, clock),
         zalo=[
             make_zalo(with_spool(each, settings), opened.store.zalo_tokens(), new_id=new_id, clock=clock)
@@ -135,10 +136,55 @@ def make_pictures(channels: Channels, stack: AsyncExitStack) -> ChatPictures | N
 
 def read_counters(metrics: Metrics, channels: Channels, held: frozenset[str]) -> None:
     """What the accounts this process may hold have seen since the start."""
-    metrics.read("sms_events", lambda: _events(each for each in channels.sms if each.account in held))
+    sms = [each for each in channels.sms if each.account in held]
+    for name, reader in SMS_READERS.items():
+        metrics.read(name, partial(_readings, reader, sms))
+    metrics.read("sms_events", lambda: _events(sms))
     metrics.read("telegram_events", lambda: _events(each for each in channels.telegram if each.account in held))
     metrics.read("zalo_events", lambda: _events(each for each in channels.zalo if each.account in held))
     metrics.read("zalo_days_left", lambda: _days_left(each for each in channels.zalo if each.account in held))
+
+
+Reading = Mapping[tuple[str, ...], float]
+
+
+def _binds(channel: SmsChannel) -> Reading:
+    return {(channel.account, each.name, each.mode): each.bound for each in channel.binds_now()}
+
+
+def _windows_used(channel: SmsChannel) -> Reading:
+    binds = channel.binds_now()
+    return {(channel.account, each.name): each.in_flight for each in binds if each.mode.transmits}
+
+
+def _windows(channel: SmsChannel) -> Reading:
+    return {(channel.account, each.name): each.window for each in channel.binds_now() if each.mode.transmits}
+
+
+def _rate_now(channel: SmsChannel) -> Reading:
+    return {(channel.account,): channel.rate_now} if channel.rate_now else {}
+
+
+def _rate_agreed(channel: SmsChannel) -> Reading:
+    return {(channel.account,): channel.rate} if channel.rate_now else {}
+
+
+def _paused(channel: SmsChannel) -> Reading:
+    return {(channel.account,): channel.paused}
+
+
+SMS_READERS: Mapping[str, Callable[[SmsChannel], Reading]] = {
+    "sms_bind": _binds,
+    "sms_window_used": _windows_used,
+    "sms_window_size": _windows,
+    "sms_rate": _rate_now,
+    "sms_rate_agreed": _rate_agreed,
+    "sms_paused": _paused,
+}
+
+
+def _readings(reader: Callable[[SmsChannel], Reading], channels: Iterable[SmsChannel]) -> Reading:
+    return {labels: value for channel in channels for labels, value in reader(channel).items()}
 
 
 def _days_left(accounts: Iterable[ZaloChannel]) -> Mapping[tuple[str, ...], float]:

@@ -42,7 +42,7 @@ from gateway.bootstrap.console_messages import feedback_pages, message_pages
 from gateway.bootstrap.console_outage import make_outage_slice
 from gateway.bootstrap.console_prints import make_intake_prints
 from gateway.bootstrap.console_texts import read_console_texts
-from gateway.bootstrap.incidents import make_outlets
+from gateway.bootstrap.incidents import make_outlets, make_reroute
 from gateway.bootstrap.intake import Intake
 from gateway.bootstrap.notices import make_voices
 from gateway.bootstrap.store import OpenStore
@@ -229,6 +229,7 @@ def _incidents(shared: _Shared) -> list[Slice]:
             board=shared.board,
             incidents=parts.opened.store.incidents(),
             outlets=make_outlets(parts.settings),
+            reroute=make_reroute(parts.settings, parts.opened.store.last_accounts()),
             told_in=shared.texts[parts.settings.replies.default_language],
             audit=shared.audit,
             agencies=parts.agencies,

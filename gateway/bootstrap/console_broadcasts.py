@@ -24,7 +24,8 @@ from console.broadcasts.trying import BroadcastTests, Origin, OriginOf
 from console.page import Pages
 from domain.message import Address
 from gateway.bootstrap.broadcasts import make_broadcast_writer, make_fitness, read_number, segments_of
-from gateway.bootstrap.notices import account_for_notices, schedule_rules
+from gateway.bootstrap.notices import schedule_rules
+from gateway.bootstrap.routing import carriers, make_routing
 from gateway.bootstrap.store import OpenStore
 from gateway.bootstrap.words import Words
 from gateway.settings import Settings
@@ -81,7 +82,7 @@ def make_broadcast_slice(parts: BroadcastParts, stack: AsyncExitStack) -> Broadc
     imports = Imports(broadcasts, normalise=read_number, languages=LANGUAGES, ids=parts.new_id)
     stack.push_async_callback(imports.close)
     progress = BroadcastProgress(desk, still=parts.who.still)
-    tests = BroadcastTests(desk, page, normalise=read_number, origin_of=_origins(settings, parts.channels))
+    tests = BroadcastTests(desk, page, normalise=read_number, origin_of=_origins(parts))
     files = RecipientFiles(desk, page, imports=imports)
     return BroadcastSlice(
         pages=(page, files, tests, progress, BroadcastActions(desk, page, doors=parts.doors)), progress=progress
@@ -89,12 +90,11 @@ def make_broadcast_slice(parts: BroadcastParts, stack: AsyncExitStack) -> Broadc
 
 
 def _rates(settings: Settings, channels: Sequence[Channel]) -> Rates:
-    """Segments and money by the account that notices leave by; without one nothing is said of the time."""
-    account = account_for_notices(settings)
-    name = "" if account is None else account.name
+    """Of all accounts that would carry it; without one nothing is said of the time."""
+    names = carriers(settings)
 
     def tps() -> float:
-        return sum(channel.rate for channel in channels if channel.account == name and channel.ready)
+        return sum(channel.rate for channel in channels if channel.account in names and channel.ready)
 
     return Rates(
         segments=segments_of(settings),
@@ -103,16 +103,17 @@ def _rates(settings: Settings, channels: Sequence[Channel]) -> Rates:
     )
 
 
-def _origins(settings: Settings, channels: Sequence[Channel]) -> OriginOf:
-    """By the account that notices leave by, or by the chat's own."""
-    account = account_for_notices(settings)
+def _origins(parts: BroadcastParts) -> OriginOf:
+    """By the account the number is reached by, or by the chat's own."""
+    routing = make_routing(parts.settings, parts.opened.store.last_accounts())
 
-    def origin_of(address: Address) -> Origin | None:
+    async def origin_of(address: Address) -> Origin | None:
         if address.scheme == "sms":
-            if account is None:
+            reached = (await routing.reach({address: None})).get(address)
+            if reached is None:
                 return None
-            return Origin(channel="sms", account=account.name, sender=Address("sms", account.short_code))
-        chat = next((each for each in channels if each.name == address.scheme), None)
+            return Origin(channel=reached.channel, account=reached.account, sender=reached.unasked)
+        chat = next((each for each in parts.channels if each.name == address.scheme), None)
         return None if chat is None else Origin(channel=chat.name, account=chat.account, sender=address)
 
     return origin_of

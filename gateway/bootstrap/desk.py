@@ -8,6 +8,7 @@ from datetime import datetime
 
 from adapters.store.lane import Lane
 from adapters.store.letters import StoreLetters
+from adapters.store.notices_dialect import Dialect, PostgresDialect, SqliteDialect
 from adapters.store.outside import Outside, SqliteOutside
 from adapters.store.person_data import StorePersonData
 from adapters.store.sqlite_notices import SqliteNotices
@@ -54,6 +55,11 @@ def outside(settings: Settings) -> Outside:
     from adapters.store.postgres_outside import PostgresOutside  # noqa: PLC0415 - an extra
 
     return PostgresOutside(database.url.get_secret_value(), timeouts(database))
+
+
+def dialect_of(settings: Settings) -> Dialect:
+    """The words of its engine."""
+    return PostgresDialect() if settings.database.shared else SqliteDialect()
 
 
 @asynccontextmanager

@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from adapters.store.heard import StoreLastAccounts
 from adapters.store.incidents import StoreIncidents
 from adapters.store.outside import OutsideSteps
 from console.accounts.ports import AuditEntry
 from console.health.ports import TooMany
-from console.health.reporting import ACTION, MOST_AN_HOUR, MOST_SEGMENTS, Outlet, clean, make_report, messages_of
+from console.health.reporting import (
+    ACTION,
+    MOST_AN_HOUR,
+    MOST_SEGMENTS,
+    Outlet,
+    Reroute,
+    clean,
+    make_report,
+    messages_of,
+)
 from domain.calendar import LOCAL_ZONE
 from domain.ids import IdSequence
 from domain.message import Address
 from gateway.bootstrap.console_texts import read_console_texts
-from gateway.bootstrap.desk import outside
-from gateway.bootstrap.notices import account_for_notices
+from gateway.bootstrap.desk import dialect_of, outside
+from gateway.bootstrap.routing import make_routing
 from gateway.bootstrap.store import utc_now
 from gateway.incident_command import IncidentFault, ReportedIncident
 from gateway.settings import Settings
+from notifications.ports import LastAccounts
 
 LOGIN = "tracuu"  # who did it, as the audit log says
 
 
 def make_outlets(settings: Settings) -> Sequence[Outlet]:
-    """How each recipient of the settings is reached, over the first account of its channel; those that cannot be are
-    left out (`tracuu check-config` names them).
+    """How each recipient of the settings is reached, over the first account of its channel or, a number, the one its
+    beginning says; those that cannot be are left out (`tracuu check-config` names them).
     """
     recipients = map(Address.from_urn, settings.console.incident_recipients)
     return [outlet for each in recipients for outlet in _OUTLETS[each.scheme](settings, each)]
+
+
+def make_reroute(settings: Settings, heard: LastAccounts) -> Reroute:
+    """Numbers, by the account they wrote by last."""
+    routing = make_routing(settings, heard)
+
+    async def reroute(outlets: Sequence[Outlet]) -> Sequence[Outlet]:
+        ways = await routing.reach(dict.fromkeys(each.recipient for each in outlets))
+        return [
+            replace(each, account=way.account, sender=way.unasked) if (way := ways.get(each.recipient)) else each
+            for each in outlets
+        ]
+
+    return reroute
 
 
 def unreachable(settings: Settings) -> Sequence[str]:
@@ -38,10 +64,9 @@ def unreachable(settings: Settings) -> Sequence[str]:
 
 
 def _by_sms(settings: Settings, recipient: Address) -> Iterator[Outlet]:
-    account = account_for_notices(settings)
-    if account is not None:
-        sender = Address("sms", account.short_code)
-        yield Outlet(channel="sms", account=account.name, sender=sender, recipient=recipient, plain=True)
+    way = make_routing(settings, None).usual(recipient)
+    if way is not None:
+        yield Outlet(channel=way.channel, account=way.account, sender=way.unasked, recipient=recipient, plain=True)
 
 
 def _by_telegram(settings: Settings, recipient: Address) -> Iterator[Outlet]:
@@ -98,8 +123,10 @@ async def report_incident(settings: Settings, typed: str) -> ReportedIncident:
         action=ACTION,
         detail={"recipients": len(outlets), "digest": report.digest},
     )
-    incidents = StoreIncidents(OutsideSteps(outside(settings)).write)
-    refused = await incidents.send(messages_of(report, outlets, now=now, new_id=new_id), noted, most=MOST_AN_HOUR)
+    steps = OutsideSteps(outside(settings))
+    reroute = make_reroute(settings, StoreLastAccounts(steps.look, dialect_of(settings)))
+    messages = messages_of(report, await reroute(outlets), now=now, new_id=new_id)
+    refused = await StoreIncidents(steps.write).send(messages, noted, most=MOST_AN_HOUR)
     if isinstance(refused, TooMany):
         again_at = f"{refused.again_at.astimezone(LOCAL_ZONE):%H:%M}"
         raise IncidentFault(f"{MOST_AN_HOUR} reports were made within an hour; the next may leave at {again_at}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from channels.base import Channel
@@ -17,13 +17,15 @@ from domain.message import Address, Button
 from domain.notice_texts import NoticeWriter
 from domain.replies import Voice
 from gateway.bootstrap.calendar import read_calendar
+from gateway.bootstrap.routing import account_for_notices, names_of
 from gateway.bootstrap.words import Words
-from gateway.settings import NoticeSettings, Settings, SmsSettings
+from gateway.settings import NoticeSettings, Settings
 from notifications.delivery import Delivery
-from notifications.officers import OfficerNotices, OfficerRules, Reached
+from notifications.officers import OfficerNotices, OfficerRules
 from notifications.planning import NoticeRules, Planner
 from notifications.ports import Follower, Notices, Outbox
 from notifications.reminders import Reminders
+from notifications.routing import Routing
 from notifications.schedule import ScheduleRules
 from notifications.stoppages import StoppageNotices, Stoppages
 from notifications.switches import Switch
@@ -37,6 +39,7 @@ class Voices:
 
     shapes: Mapping[str, Shape]
     language: str
+    answers: Mapping[str, str] = field(default_factory=dict)  # by account whose notices leave under a name: its number
 
     def of(self, follower: Follower, now: datetime) -> Voice:
         """To somebody who follows."""
@@ -50,6 +53,7 @@ class Voices:
             accents=shape.capabilities.accents if accents is None else accents,
             now=now,
             fits=shape.fits,
+            answer_to=self.answers.get(account, ""),
         )
 
 
@@ -58,6 +62,7 @@ def make_voices(settings: Settings, channels: Sequence[Channel]) -> Voices:
     return Voices(
         shapes={channel.account: Shape(channel.capabilities, channel.fits) for channel in channels},
         language=settings.replies.default_language,
+        answers={each.name: each.short_code for each in settings.sms if each.brand_name},
     )
 
 
@@ -80,6 +85,7 @@ def make_telling(
     notices: Notices,
     outbox: Outbox,
     stoppages: Stoppages,
+    routing: Routing,
     channels: Sequence[Channel],
     clock: Callable[[], datetime],
     new_id: Callable[[], int],
@@ -93,7 +99,7 @@ def make_telling(
         return None
     chosen, writer = settings.notices, NoticeWriter(words.catalogue, words.agencies)
     calendar = read_calendar(chosen.calendar, local_day(clock()))
-    voices = make_voices(settings, channels)
+    voices, names = make_voices(settings, channels), names_of(settings)
     rules = notice_rules(chosen)
     planner = Planner(
         writer=writer,
@@ -102,15 +108,17 @@ def make_telling(
         calendar=calendar,
         new_id=new_id,
         buttons=notice_buttons(words, channels),
+        names=names,
     )
     return Telling(
         planner=planner,
         stoppages=stoppages,
-        reminders=Reminders(notices=notices, planner=planner, clock=clock, days=chosen.reminder_days),
+        reminders=Reminders(notices=notices, planner=planner, clock=clock, days=chosen.reminder_days, routing=routing),
         officers=_officers(
             settings,
             writer=writer,
             notices=notices,
+            routing=routing,
             voices=voices,
             rules=rules,
             agencies=words.agencies,
@@ -126,6 +134,8 @@ def make_telling(
             calendar=calendar,
             clock=clock,
             new_id=new_id,
+            routing=routing,
+            names=names,
         ),
         delivery=Delivery(
             notices=notices,
@@ -173,22 +183,12 @@ def schedule_rules(chosen: NoticeSettings) -> ScheduleRules:
     )
 
 
-def account_for_notices(settings: Settings) -> SmsSettings | None:
-    """By which people are told who never wrote to us; None: there is no account at all."""
-    named = [each for each in settings.sms if each.name == settings.notices.account]
-    return next(iter(named or settings.sms), None)
-
-
-def reached_by(account: SmsSettings) -> Reached:
-    """How somebody is reached over an SMSC account."""
-    return Reached(channel="sms", account=account.name, sender=Address("sms", account.short_code))
-
-
 def _officers(
     settings: Settings,
     *,
     writer: NoticeWriter,
     notices: Notices,
+    routing: Routing,
     voices: Voices,
     rules: NoticeRules,
     agencies: Agencies,
@@ -196,13 +196,13 @@ def _officers(
     clock: Callable[[], datetime],
     new_id: Callable[[], int],
 ) -> OfficerNotices | None:
-    chosen, account = settings.notices, account_for_notices(settings)
-    if account is None or not chosen.officers:
+    chosen = settings.notices
+    if account_for_notices(settings) is None or not chosen.officers:
         return None
     return OfficerNotices(
         notices=notices,
         writer=writer,
-        voice=lambda now: voices.by(account.name, now),
+        voice=voices.by,
         rules=OfficerRules(
             officers={
                 each.agency: [Address("sms", normalise(number)) for number in each.numbers] for each in chosen.officers
@@ -213,7 +213,7 @@ def _officers(
             valid_for=rules.valid_for,
             off=rules.off,
         ),
-        reached=reached_by(account),
+        routing=routing,
         agencies=agencies,
         calendar=calendar,
         clock=clock,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,16 +12,16 @@ from conversation.answer import Shape
 from conversation.filing_pins import ProveByPin
 from conversation.guards import Guards
 from conversation.joining import JoinTalk
-from conversation.pins import FollowByPin, PinLine, PinPost, PinRules, PinSealer
+from conversation.pins import FollowByPin, PinLine, PinLines, PinPost, PinRules, PinSealer
 from conversation.ports import Budgets
 from conversation.questions import Questions
 from domain.message import Address
 from domain.replies import ReplyWriter
-from gateway.bootstrap.notices import account_for_notices
 from gateway.bootstrap.store import OpenStore
 from gateway.settings import Settings
 from lookup.disclosure import Disclosure
 from lookup.service import LookupService
+from notifications.routing import Reached, Routing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Codes:
     guards: Guards
     writer: ReplyWriter
     post: PinPost
-    line: PinLine
+    line: PinLines
     rules: PinRules
     key: bytes
 
@@ -78,6 +78,44 @@ class Codes:
         )
 
 
+class RoutedPinLines:
+    """Implements conversation.pins.PinLines: each number by the account it is reached by."""
+
+    __slots__ = ("_lines", "_routing")
+
+    def __init__(self, routing: Routing, lines: Mapping[str, PinLine]) -> None:
+        """`lines` by account, all that `routing` knows; there is one at least."""
+        self._routing = routing
+        self._lines = lines
+
+    def recipient(self, typed: str) -> Address | None:
+        return self._any.recipient(typed)
+
+    def usual(self, recipient: Address) -> PinLine:
+        return self._over(self._routing.usual(recipient))
+
+    async def to(self, recipient: Address) -> PinLine:
+        ways = await self._routing.reach({recipient: None})
+        return self._over(ways.get(recipient))
+
+    def _over(self, reached: Reached | None) -> PinLine:
+        return self._any if reached is None else self._lines[reached.account]
+
+    @property
+    def _any(self) -> PinLine:
+        return next(iter(self._lines.values()))
+
+
+def _line_over(channel: Channel, number: Address) -> PinLine:
+    return PinLine(
+        channel=channel.name,
+        account=channel.account,
+        sender=number,
+        shape=Shape(channel.capabilities, channel.fits),
+        normalise=normalise,
+    )
+
+
 def make_codes(
     settings: Settings,
     *,
@@ -85,12 +123,13 @@ def make_codes(
     budgets: Budgets,
     guards: Guards,
     writer: ReplyWriter,
+    routing: Routing,
     channels: Sequence[Channel],
     new_id: Callable[[], int],
 ) -> Codes | None:
     """None where nothing can be sealed, or there is no SMS account to send by."""
-    account, key = account_for_notices(settings), settings.disclosure.proof_key
-    if account is None or key is None:
+    key = settings.disclosure.proof_key
+    if not routing.lines or key is None:
         return None
     chosen = settings.notices
     rules = PinRules(
@@ -102,13 +141,8 @@ def make_codes(
         in_all_a_day=chosen.pins_in_all_a_day,
         follows_per_person=chosen.follows_per_person,
     )
-    channel = next(each for each in channels if each.account == account.name)
-    line = PinLine(
-        channel=channel.name,
-        account=channel.account,
-        sender=Address(channel.name, account.short_code),
-        shape=Shape(channel.capabilities, channel.fits),
-        normalise=normalise,
+    line = RoutedPinLines(
+        routing, {each.account: _line_over(each, routing.lines[each.account].sender) for each in channels}
     )
     post = PinPost(
         people=opened.store, budgets=budgets, guards=guards, writer=writer, line=line, rules=rules, new_id=new_id

@@ -29,6 +29,7 @@ from gateway.bootstrap.intake_files import LOOK_EVERY, FilesRoom, tidy_intake
 from gateway.bootstrap.lookups import make_lookups
 from gateway.bootstrap.notices import Telling, make_telling
 from gateway.bootstrap.numbers import make_codes
+from gateway.bootstrap.routing import make_routing
 from gateway.bootstrap.shared import make_shared
 from gateway.bootstrap.sources import make_sealer, make_sources, source_checks
 from gateway.bootstrap.store import OpenStore, make_ids, open_store
@@ -41,7 +42,16 @@ from gateway.bootstrap.talking import (
     make_questions,
     make_writer,
 )
-from gateway.bootstrap.upkeep import DEPTH_EVERY, TIDY_EVERY, Upkeep, Waiting, follow, tidy
+from gateway.bootstrap.upkeep import (
+    DEPTH_EVERY,
+    REPORTS_EVERY,
+    TIDY_EVERY,
+    Upkeep,
+    Waiting,
+    follow,
+    match_reports,
+    tidy,
+)
 from gateway.bootstrap.watching import make_watchers
 from gateway.bootstrap.web import WebParts, make_web
 from gateway.bootstrap.words import read_words
@@ -124,7 +134,7 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
     lookups = make_lookups(settings, sources, shared.cache, clock, metrics, stack)
     guards = Guards(shared.budgets, guard_rules(settings), count=metrics.guard)
     disclosure = make_disclosure(settings, sealer)
-    notices = opened.store.notices()
+    notices, routing = opened.store.notices(), make_routing(settings, opened.store.last_accounts())
     stoppages = Stoppages(notices=notices, clock=clock)
     writer = make_writer(settings, words, stoppages.announced)
     new_id = make_ids(opened)
@@ -136,6 +146,7 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
         budgets=shared.budgets,
         guards=guards,
         writer=writer,
+        routing=routing,
         channels=channels.sms,
         new_id=new_id,
     )
@@ -163,6 +174,7 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
         notices=notices,
         outbox=opened.store,
         stoppages=stoppages,
+        routing=routing,
         channels=channels.all,
         clock=clock,
         new_id=new_id,
@@ -174,6 +186,7 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
             notices=notices,
             planner=telling.planner,
             freshness=changes,
+            routing=routing,
             legacy=legacy,
             clock=clock,
             new_id=new_id,
@@ -202,6 +215,7 @@ async def make(settings: Settings, duties: Duties, stack: AsyncExitStack) -> Mad
             settings,
             words,
             opened=opened,
+            routing=routing,
             channels=channels.all,
             new_id=new_id,
             figures=metrics,
@@ -386,9 +400,11 @@ def _delivery_parts(made: Made) -> list[Part]:
     tidying = Upkeep(
         name="tidy", work=partial(tidy, store, made.opened.clock, made.settings.retention), every=TIDY_EVERY
     )
+    matching = Upkeep(name="late reports", work=partial(match_reports, store), every=REPORTS_EVERY)
     works: dict[str, Callable[[], Awaitable[None]]] = {
         "take over": made.dispatcher.take_over,
         "tidy": tidying.run,
+        "late reports": matching.run,
         **{upkeep.name: upkeep.run for upkeep in _telling_upkeeps(made.telling)},
         **{upkeep.name: upkeep.run for upkeep in _broadcast_upkeeps(made.broadcasting)},
         **{upkeep.name: upkeep.run for upkeep in _intake_upkeeps(made)},

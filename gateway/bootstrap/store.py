@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 from adapters.store.migrate import sqlite_url, upgrade
 from adapters.store.plan import Rules
 from adapters.store.sqlite import SqliteSettings, SqliteStore
+from channels.sms.ports import PartStore, SentIds
 from channels.web.ports import SiteBook
 from channels.zalo.ports import ZaloTokens
 from console.accounts.ports import AuditLog, Officers, Sessions
 from console.broadcasts.ports import Broadcasts
 from console.health.ports import Figures, Incidents
 from console.messages.ports import Conversations, Opinions
-from conversation.ports import Housekeeping, Journal, Links, People, Pins
+from conversation.ports import Housekeeping, Journal, LateReports, Links, People, Pins
 from conversation.redelivery import is_redelivery
 from domain.broadcast_fitness import Fitness
 from domain.errors import SettingsError, StoreUnavailable
@@ -28,7 +29,7 @@ from domain.ids import IdSequence
 from gateway.leases import Leases
 from gateway.settings import DatabaseSettings, Settings
 from intake.ports import IntakeBook
-from notifications.ports import MassMail, Notices, Outbox
+from notifications.ports import LastAccounts, MassMail, Notices, Outbox
 from notifications.retry import after_send
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Presence(Leases, Protocol):
     async def introduce(self, *, host: str, pid: int, version: str, roles: Collection[str]) -> None: ...
 
 
-class Store(Journal, People, Outbox, Housekeeping, Protocol):
+class Store(Journal, People, Outbox, Housekeeping, LateReports, Protocol):
     """What both engines are."""
 
     async def open(self) -> None: ...
@@ -63,7 +64,13 @@ class Store(Journal, People, Outbox, Housekeeping, Protocol):
 
     def links(self) -> Links: ...
 
+    def last_accounts(self) -> LastAccounts: ...
+
     def zalo_tokens(self) -> ZaloTokens: ...
+
+    def sms_parts(self) -> PartStore: ...
+
+    def sent_ids(self) -> SentIds: ...
 
     def officers(self) -> Officers: ...
 

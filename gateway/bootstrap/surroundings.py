@@ -54,8 +54,8 @@ class ProcessSurroundings:
         return AccountSeen(
             channel=channel.name,
             account=channel.account,
-            ready=channel.ready,
-            since=self._since(name, ok=channel.ready),
+            ready=health.ok,  # not channel.ready: a pause of a second the SMSC asked for is no fault
+            since=self._since(name, ok=health.ok),
             detail=health.detail,
         )
 

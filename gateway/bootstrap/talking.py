@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from channels.base import Channel
 from channels.sms.account import BindMode, MessageIds, Segmentation, SmppAccount, SmppBind, Tls
 from channels.sms.channel import SmsChannel
 from channels.sms.numbers import normalise
+from channels.sms.ports import PartStore, SentIds
 from channels.sms.segments import DefaultAlphabet
 from channels.web.asking import Ask
 from conversation.answer import Conversation, ConversationSettings, Offers
@@ -137,11 +138,23 @@ WORDS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
+class SmsStore(Protocol):
+    """What the SMS channel asks of the store."""
+
+    def sms_parts(self) -> PartStore: ...
+
+    def sent_ids(self) -> SentIds: ...
+
+
 def make_sms(
-    accounts: Sequence[SmsSettings], new_id: Callable[[], int], clock: Callable[[], datetime]
+    accounts: Sequence[SmsSettings], store: SmsStore, new_id: Callable[[], int], clock: Callable[[], datetime]
 ) -> list[SmsChannel]:
     """A channel for each account, whoever holds it: what may be said over it is known without being bound."""
-    return [SmsChannel(smpp_account(account), new_id=new_id, clock=clock) for account in accounts]
+    parts, sent_ids = store.sms_parts(), store.sent_ids()
+    return [
+        SmsChannel(smpp_account(account), new_id=new_id, clock=clock, parts=parts, sent_ids=sent_ids)
+        for account in accounts
+    ]
 
 
 def smpp_account(settings: SmsSettings) -> SmppAccount:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from channels.base import Health
-from conversation.ports import Housekeeping
+from conversation.ports import Housekeeping, LateReports
 from domain.errors import StoreError
 from gateway.settings import RetentionSettings
 from notifications.ports import Outbox
@@ -19,6 +19,7 @@ log = structlog.get_logger()
 
 AGAIN_AFTER = 1.0  # seconds after something failed because the store is away
 DEPTH_EVERY = 5.0
+REPORTS_EVERY = 30.0
 TIDY_EVERY = 3_600.0
 TIDY_BATCH = 200  # rows a transaction: a commit waits no longer than that for its turn
 TIDY_PAUSE = 0.05  # seconds between two of them
@@ -72,6 +73,12 @@ async def tidy(store: Housekeeping, clock: Callable[[], datetime], retention: Re
     purged = await _until_done(store.purge, clock() - timedelta(days=retention.purge_after_days))
     if masked or purged:
         log.info("store.tidied", masked=masked, purged=purged)
+
+
+async def match_reports(store: LateReports) -> None:
+    """Bring together delivery reports and messages that two processes wrote at the same moment."""
+    if matched := await store.match_reports():
+        log.info("store.reports_matched", reports=matched)
 
 
 async def _until_done(step: Callable[[datetime, int], Awaitable[int]], before: datetime) -> int:

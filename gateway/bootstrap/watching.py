@@ -20,17 +20,17 @@ from domain.code_legacy import LegacyPattern
 from domain.errors import SettingsError
 from domain.message import Address
 from domain.phones import is_mobile
-from gateway.bootstrap.notices import account_for_notices, reached_by
+from gateway.bootstrap.routing import make_routing
 from gateway.bootstrap.sources import asked_over_http, make_source, read_database_mapping
 from gateway.metrics import Metrics
 from gateway.settings import Settings, SourceSettings
 from lookup.ports import DossierSource
 from notifications.looking import Applicants, LookingAt
 from notifications.mass import NEVER_HELD, HoldRules, MassGuard
-from notifications.officers import Reached
 from notifications.planning import NewContact, Planner
 from notifications.ports import ChangeFeed, Freshness, LiveFeed, Notices
 from notifications.reading import CarefulReader
+from notifications.routing import Routing
 from notifications.watcher import SourceWatcher, TimedFeed, WatchRules
 
 SWEEP_PAUSE = 0.05  # seconds between two pages: reading a whole table round and round must not press its system
@@ -46,6 +46,7 @@ def make_watchers(
     notices: Notices,
     planner: Planner,
     freshness: Freshness,
+    routing: Routing,
     legacy: Sequence[LegacyPattern],
     clock: Callable[[], datetime],
     new_id: Callable[[], int],
@@ -57,13 +58,11 @@ def make_watchers(
     Raises:
         SettingsError: a source cannot be watched as the settings say.
     """
-    account = account_for_notices(settings)
-    reached = None if account is None else reached_by(account)
     watchers = []
     for each in settings.sources:
         if not each.watch.enabled:
             continue
-        source, feeds, live, applicants = _reading(each, reached, legacy, partial(metrics.lookup), stack)
+        source, feeds, live, applicants = _reading(each, routing, legacy, partial(metrics.lookup), stack)
         looking = LookingAt(
             source=source,
             reader=CarefulReader(source, time_limit=each.timeout_s * 2),
@@ -75,6 +74,7 @@ def make_watchers(
             new_id=new_id,
             count=metrics,
             applicants=applicants,
+            routing=routing,
         )
         page = each.watch.page if settings.database.shared else min(each.watch.page, PAGE_OF_SQLITE)
         rules = WatchRules(page=page, followed_every=each.watch.sweep_s)
@@ -99,12 +99,11 @@ async def watched_how(settings: Settings, source: SourceSettings, legacy: Sequen
     Raises:
         SettingsError: it cannot be watched as the settings say.
     """
-    watch, account = source.watch, account_for_notices(settings)
+    watch = source.watch
     if not watch.enabled:
         return "not watched"
     async with AsyncExitStack() as stack:
-        reached = None if account is None else reached_by(account)
-        _, feeds, live, applicants = _reading(source, reached, legacy, no_count, stack)
+        _, feeds, live, applicants = _reading(source, make_routing(settings, None), legacy, no_count, stack)
     ways = [f"{each.feed.name} every {each.every:g} s" for each in feeds]
     ways += ["listens"] if live else []
     ways += [f"webhook, keys {', '.join(key.id for key in watch.hook_keys)}"] if watch.hook_keys else []
@@ -117,7 +116,7 @@ Reading = tuple[DossierSource, Sequence[TimedFeed], LiveFeed | None, Applicants 
 
 def _reading(
     settings: SourceSettings,
-    reached: Reached | None,
+    routing: Routing,
     legacy: Sequence[LegacyPattern],
     count: Count,
     stack: AsyncExitStack,
@@ -141,7 +140,7 @@ def _reading(
         live = ChangeListener(
             mapping, url, name=settings.name, time_limit=settings.timeout_s, page=watch.page, legacy=legacy
         )
-    return source, feeds, live, _applicants(settings, database, reached)
+    return source, feeds, live, _applicants(settings, database, routing)
 
 
 def _feeds(
@@ -177,10 +176,10 @@ def _poll(
         return None  # it was left to us: its table is read round and round
 
 
-def _applicants(settings: SourceSettings, database: WatchedDatabase, reached: Reached | None) -> Applicants | None:
+def _applicants(settings: SourceSettings, database: WatchedDatabase, routing: Routing) -> Applicants | None:
     """The numbers on the dossiers, where the agency wants them told and says by what right."""
     watch = settings.watch
-    if not watch.follow_applicants or reached is None:
+    if not watch.follow_applicants or not routing.lines:
         return None
     if not watch.follow_basis:
         raise SettingsError(
@@ -188,11 +187,12 @@ def _applicants(settings: SourceSettings, database: WatchedDatabase, reached: Re
         )
 
     def reach(number: str) -> NewContact | None:
-        digits = normalise(number)
-        if not is_mobile(digits):
+        address = Address("sms", digits) if is_mobile(digits := normalise(number)) else None
+        reached = None if address is None else routing.usual(address)
+        if address is None or reached is None:
             return None
         return NewContact(
-            address=Address("sms", digits),
+            address=address,
             channel=reached.channel,
             account=reached.account,
             sender=reached.sender,

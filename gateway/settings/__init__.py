@@ -21,7 +21,7 @@ from gateway.settings.answers import (
 from gateway.settings.console import ConsoleSettings
 from gateway.settings.intake import IntakeAgency, IntakeSettings
 from gateway.settings.kinds import SQLITE_FILE, FileUrl
-from gateway.settings.notices import HookKey, NoticeSettings, OfficerSettings, WatchSettings
+from gateway.settings.notices import HookKey, NoticeSettings, OfficerSettings, RouteSettings, WatchSettings
 from gateway.settings.outside import SourceSettings, WebSettings
 from gateway.settings.process import (
     DatabaseSettings,
@@ -50,6 +50,7 @@ __all__ = [
     "RateLimit",
     "RedisSettings",
     "RetentionSettings",
+    "RouteSettings",
     "Settings",
     "SmsSettings",
     "SourceSettings",

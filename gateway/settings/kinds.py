@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
+from domain.phones import number_prefix
 from domain.text import nfc, safe_text
 
 SQLITE_FILE = re.compile(r"sqlite(?:\+[a-z]+)?:///(?P<path>[^?]+)(?P<options>\?.*)?", re.DOTALL)
@@ -103,6 +104,13 @@ def _one_line(text: str) -> str:
     return line
 
 
+def _number_prefix(written: str) -> str:
+    digits = number_prefix(written)
+    if not digits:
+        raise expected("expected the beginning of telephone numbers: 8496, +8496 or 096")
+    return digits
+
+
 StoreUrl = Annotated[SecretStr, AfterValidator(_store_url), FileUrl()]
 SourceUrl = Annotated[SecretStr, AfterValidator(_source_url), FileUrl()]
 RedisUrl = Annotated[SecretStr, AfterValidator(_redis_url)]
@@ -120,6 +128,7 @@ OneLine = Annotated[str, AfterValidator(_one_line)]  # in any language
 AgencyPrefix = Annotated[str, Field(pattern=r"^[A-Z][0-9]{2}(\.[0-9]{1,3})*$")]
 Pattern = Annotated[str, Field(min_length=1, max_length=200)]
 PhoneNumber = Annotated[str, Field(pattern=r"^\+?[0-9][0-9 .]{1,14}$")]
+NumberPrefix = Annotated[str, AfterValidator(_number_prefix)]  # in international digits
 
 
 class Section(BaseModel):

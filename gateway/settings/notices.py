@@ -9,7 +9,17 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from domain.notices import NoticeKind
-from gateway.settings.kinds import AgencyPrefix, Count, ExistingFile, Name, PhoneNumber, Printable, Seconds, Section
+from gateway.settings.kinds import (
+    AgencyPrefix,
+    Count,
+    ExistingFile,
+    Name,
+    NumberPrefix,
+    PhoneNumber,
+    Printable,
+    Seconds,
+    Section,
+)
 
 Share = Annotated[float, Field(gt=0, le=1)]
 LEAST_HOOK_SECRET = 32
@@ -90,12 +100,25 @@ class OfficerSettings(Section):
     numbers: tuple[PhoneNumber, ...] = Field(min_length=1, description="Mobile numbers of its officers.")
 
 
+class RouteSettings(Section):
+    """By which account numbers are reached that never wrote to us. A guess: numbers move between operators, and whoever
+    writes is reached by the account they wrote by last.
+    """
+
+    prefixes: tuple[NumberPrefix, ...] = Field(
+        min_length=1, description="Beginnings of numbers, 8496, +8496 or 096 alike; the longest that fits wins."
+    )
+    account: Name = Field(description="The `[[sms]]` account.")
+
+
 class NoticeSettings(Section):
     """Notices to the people who follow a dossier, and to the officers of an agency."""
 
     account: Name | None = Field(
-        default=None, description="The `[[sms]]` account for people who never wrote to us; unset: the first."
+        default=None,
+        description="The `[[sms]]` account for people who never wrote to us and whom no route fits; unset: the first.",
     )
+    route: tuple[RouteSettings, ...] = Field(default=(), description="See the table of its own.")
     quiet_from: time = Field(default=time(22, 0), description="Local time from which nobody is told anything unasked.")
     quiet_until: time = Field(default=time(7, 0), description="Local time until which nobody is.")
     per_day: Count = Field(default=3, description="Notices to one person a day; what is more waits for the next.")

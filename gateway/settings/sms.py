@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.settings.kinds import (
     A_BILLION,
@@ -18,7 +19,19 @@ from gateway.settings.kinds import (
     Printable,
     Seconds,
     Section,
+    expected,
 )
+
+SENDERS_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9._-]([A-Za-z0-9 ._-]*[A-Za-z0-9._-])?")
+
+
+def _brand_name(name: str) -> str:
+    if name and not SENDERS_NAME.fullmatch(name):
+        raise expected("expected a name as operators register them: letters without accents, digits, spaces, . - _")
+    return name
+
+
+BrandName = Annotated[str, AfterValidator(_brand_name)]
 
 
 class BindSettings(Section):
@@ -51,7 +64,7 @@ class SmsSettings(Section):
     password_file: Path | None = Field(default=None, description="A file that holds `password`.")
     system_type: Printable = Field(default="", max_length=12, description="Most operators want it empty.")
     short_code: Printable = Field(min_length=1, max_length=20, description="The number citizens write to.")
-    brand_name: Printable = Field(
+    brand_name: BrandName = Field(
         default="",
         max_length=11,
         description="The registered name notices and broadcasts leave under, instead of the number; nobody can answer it.",
@@ -105,6 +118,10 @@ class SmsSettings(Section):
     response_timeout: Seconds = Field(default=30.0, description="Seconds after which a submit's outcome is unknown.")
     enquire_link_idle: Seconds = Field(
         default=25.0, description="Seconds of silence after which we ask if the link lives."
+    )
+    unproven_timeout: Seconds = Field(
+        default=60.0,
+        description="Seconds a bind answered with “already bound” is kept without a message or an answer on it.",
     )
     unfinished_timeout: Seconds = Field(default=10.0, description="Seconds within which a PDU begun must end.")
     unbind_grace: Seconds = Field(default=2.0, description="Seconds for what is under way when the SMSC says goodbye.")

@@ -23,7 +23,7 @@ import aiohttp
 
 from channels.base import Arrival, Channel, ReportArrival, Settlement
 from channels.sms import commands as c
-from channels.sms.account import SmppAccount
+from channels.sms.account import BindMode, SmppAccount, SmppBind
 from channels.sms.channel import SmsChannel
 from channels.telegram.account import TelegramAccount, UpdatesBy
 from channels.telegram.channel import TelegramChannel
@@ -228,6 +228,7 @@ class SmsKit(ChannelKit):
     has_buttons = False
     person = "84912345678"
     other = "84987654321"
+    binds: ClassVar[Sequence[SmppBind]] = ()
 
     async def connect(self) -> None:
         options = SmscOptions(system_id="gateway", password="sesame", retry_after=0.01)
@@ -243,6 +244,8 @@ class SmsKit(ChannelKit):
             throttle_pause=0.02,
             response_timeout=RESPONSE_TIMEOUT,
             stopped_statuses=frozenset({VENDORS_BLOCKED}),
+            temporary_statuses=frozenset({c.RX_T_APPN}),
+            binds=self.binds,
         )
         self.channel = SmsChannel(account, new_id=self.new_id, clock=lambda: datetime.now(UTC))
         self.secrets = (self.person, self.person[2:], "sesame")
@@ -265,10 +268,25 @@ class SmsKit(ChannelKit):
         self.smsc.dice.arm(SmscFault.VENDOR_ERROR, 1)
 
     def throttle(self) -> None:
-        self.smsc.dice.arm(SmscFault.THROTTLED, 1)
+        # What is too much for the whole account the channel keeps and sends again itself; this is about the one message.
+        self.smsc.dice.arm(SmscFault.RECEIVER_ERROR, 1)
 
     def refuse(self) -> None:
         self.smsc.dice.arm(SmscFault.SUBMIT_FAILED, 1)
+
+
+class SmsPairKit(SmsKit):
+    """The same over two connections: one for what leaves, one for what comes in."""
+
+    name = "sms by a pair of binds"
+    binds = (
+        SmppBind(name="tx", mode=BindMode.TRANSMITTER),
+        SmppBind(name="rx", mode=BindMode.RECEIVER),
+    )
+
+    async def open(self) -> None:
+        await super().open()
+        await self.smsc.bound(len(self.binds))
 
 
 class TelegramKit(ChannelKit):
@@ -466,5 +484,5 @@ class WebKit(Kit):
                 assert answer.headers["Retry-After"]
 
 
-CHANNELS: Sequence[type[ChannelKit]] = (SmsKit, TelegramKit, TelegramWebhookKit, ZaloKit)
+CHANNELS: Sequence[type[ChannelKit]] = (SmsKit, SmsPairKit, TelegramKit, TelegramWebhookKit, ZaloKit)
 EVERY_WAY: Sequence[type[Kit]] = (*CHANNELS, WebKit)

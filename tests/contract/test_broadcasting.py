@@ -19,7 +19,7 @@ from domain.codes import DossierCode
 from domain.errors import SourceUnavailable
 from domain.message import Address, OutboundMessage, SendResult, SendStatus
 from notifications.broadcasting import Broadcasting, BroadcastRules
-from notifications.officers import Reached
+from notifications.routing import Reached, Routes, Routing
 from notifications.schedule import ScheduleRules
 from tests.contract.broadcasting import (
     APPROVER,
@@ -35,6 +35,7 @@ from tests.contract.broadcasting import (
     noted,
     office,
     person,
+    reference,
     submitted,
 )
 from tests.contract.stores import ACCOUNT, SHORT_CODE, START, Store, StoreKit
@@ -89,8 +90,18 @@ class Figures:
         self.events[event] += 1
 
 
+ONE_ACCOUNT = Routing(
+    lines={ACCOUNT: Reached(channel="sms", account=ACCOUNT, sender=SHORT_CODE)}, routes=Routes(default=ACCOUNT)
+)
+
+
 def expander(
-    kit: StoreKit, store: Store, contacts: Numbers | None = None, figures: Figures | None = None, **rules: Any
+    kit: StoreKit,
+    store: Store,
+    contacts: Numbers | None = None,
+    figures: Figures | None = None,
+    routing: Routing = ONE_ACCOUNT,
+    **rules: Any,
 ) -> Broadcasting:
     chosen = {"schedule": SCHEDULE, "valid_for": timedelta(hours=4), "page": 3, "ahead": 6, **rules}
     return Broadcasting(
@@ -98,7 +109,7 @@ def expander(
         writer=PlainWriter(),
         contacts={SOURCE: contacts or Numbers()},
         read_number=lambda number: Address("sms", number) if number.startswith("84") else None,
-        reached=Reached(channel="sms", account=ACCOUNT, sender=SHORT_CODE),
+        routing=routing,
         rules=BroadcastRules(**chosen),
         calendar=WorkCalendar(),
         clock=kit.clock,
@@ -151,6 +162,52 @@ async def test_everybody_gets_one_and_it_is_over(store_kit: StoreKit, store: Sto
     store_kit.clock.advance(10)
     await expander(store_kit, store).tick()
     assert (await standing(store, it)).tally.sent == 14
+
+
+NAME = Address("sms", "TRACUU")
+OTHER = Reached(channel="sms", account="other", sender=Address("sms", "6089"), name=NAME)
+TWO_ACCOUNTS = Routing(
+    lines={**ONE_ACCOUNT.lines, "other": OTHER}, routes=Routes(by_prefix={"84913": "other"}, default=ACCOUNT)
+)
+
+
+async def ways(kit: StoreKit) -> list[tuple[str, str, str]]:
+    rows = [row for row in await kit.rows("outbox") if row["broadcast_id"]]
+    return sorted((row["recipient"].removeprefix("sms:"), row["account"], row["sender"]) for row in rows)
+
+
+async def test_who_follows_gets_it_by_the_account_they_wrote_by_last(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, 1, 2)
+    wrote = store_kit.exchange("q", sender=person(2), account="other", recipient=OTHER.sender)
+    await store.commit(JournalBatch(exchanges=[wrote]))
+    await approved(store_kit, store)
+    expanding = expander(store_kit, store, routing=replace(TWO_ACCOUNTS, heard=store.last_accounts()))
+    await expanding.tick()
+    await expanding.tick()
+    # Under the name of that account, which is not their number's.
+    assert await ways(store_kit) == [
+        (person(1).value, ACCOUNT, SHORT_CODE.urn),
+        (person(2).value, "other", NAME.urn),
+    ]
+
+
+async def test_who_never_wrote_gets_it_by_the_account_of_their_number(store_kit: StoreKit, store: Store) -> None:
+    await store_kit.put("dossier_seen", *(dossier(store_kit, number) for number in (1, 2, 3)))
+    wrote = store_kit.exchange("q", sender=Address("sms", "84913000003"))
+    await store.commit(JournalBatch(exchanges=[wrote]))
+    numbers: dict[str, Sequence[str]] = {
+        reference(number): [f"8491{tail}"] for number, tail in ((1, "2000001"), (2, "3000002"), (3, "3000003"))
+    }
+    await approved(store_kit, store, audience=NUMBERS)
+    routing = replace(TWO_ACCOUNTS, heard=store.last_accounts())
+    expanding = expander(store_kit, store, Numbers(numbers), routing=routing)
+    await expanding.tick()
+    await expanding.tick()
+    assert await ways(store_kit) == [
+        ("84912000001", ACCOUNT, SHORT_CODE.urn),
+        ("84913000002", "other", NAME.urn),
+        ("84913000003", ACCOUNT, SHORT_CODE.urn),
+    ]
 
 
 async def test_no_more_waits_than_may_be_lost_to_a_pause(store_kit: StoreKit, store: Store) -> None:

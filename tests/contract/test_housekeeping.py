@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from channels.sms.ports import Part, SetKey
 from conversation.ports import Exchange, FeedbackNote, JournalBatch
 from domain.message import DeliveryReport, DeliveryStatus, SendStatus
 from tests.contract.stores import ACCOUNT, Store, StoreKit, segments, sent
@@ -49,6 +52,33 @@ async def test_old_messages_go_with_all_that_belongs_to_them_and_young_ones_stay
     assert [row["external_id"] for row in await store_kit.rows("submission")] == ["young"]
     assert await store_kit.rows("report") == []
     assert await store.purge(before, 100) == 0
+
+
+async def test_parts_of_long_messages_go_soon_after_they_are_done_and_wait_a_week_for_the_others(
+    store_kit: StoreKit, store: Store
+) -> None:
+    def part(number: int) -> Part:
+        return Part(
+            set_id=number,
+            number=1,
+            account=ACCOUNT,
+            key=SetKey(f"sms:8491{number}", "sms:8088", 7, 8, 2),
+            esm_class=0x40,
+            data_coding=0,
+            header=b"",
+            body=b"x",
+            session="s",
+            received_at=store_kit.clock.now,
+        )
+
+    parts, long_ago = store.sms_parts(), store_kit.clock.now - timedelta(days=365)
+    await parts.write(ACCOUNT, [part(1), part(2)], {1: store_kit.clock.now})
+    assert await store.purge(long_ago, 100) == 0
+    store_kit.clock.advance(3_601)
+    assert await store.purge(long_ago, 100) == 1
+    assert [row["set_id"] for row in await store_kit.rows("sms_part")] == [2]
+    store_kit.clock.advance(7 * DAY)
+    assert await store.purge(long_ago, 100) == 1
 
 
 async def test_rows_are_removed_a_few_at_a_time_oldest_first(store_kit: StoreKit, store: Store) -> None:

@@ -13,7 +13,7 @@ from conversation.ports import Decision, Exchange, FeedbackNote, FollowChange, F
 from domain.errors import StoreUnavailable
 from domain.intake import IntakeDossier
 from domain.intake_moves import IntakeAction, IntakeDoing, moved
-from domain.message import Address, Media, MediaKind, SendStatus
+from domain.message import Address, DeliveryReport, DeliveryStatus, Media, MediaKind, SendStatus
 from tests.contract.intaking import PERSON, draft, file, registered, step
 from tests.contract.stores import ACCOUNT, CODE, SENDER, SHORT_CODE, START, SqliteKit, Store, StoreKit, segments, sent
 
@@ -21,6 +21,7 @@ STRANGER = Address("sms", "84900000000")
 NUMBER = SENDER.value
 TABLES = (
     "person",
+    "report",
     "subscription",
     "consent",
     "inbox",
@@ -30,6 +31,7 @@ TABLES = (
     "link_pin",
     "next_address",
     "broadcast_row",
+    "sms_part",
 )
 
 
@@ -61,8 +63,26 @@ async def lived(kit: StoreKit, store: Store, address: Address, number: int) -> N
     await kit.put("follow_pin", {**pin, **of_us, "proved": False, "pin_seal": "seal", "tries": 0, "expires_at": 1})
     listed = {"upload": 1, "broadcast_id": 1, "recipient": address.urn, "cells": json.dumps({"ten": address.value})}
     await kit.put("broadcast_row", {**listed, "position": number})
+    await kit.put("sms_part", a_part(kit, address, done_at=2))
+    early = DeliveryReport(
+        channel="sms",
+        account=ACCOUNT,
+        external_id=f"early{number}",
+        status=DeliveryStatus.DELIVERED,
+        received_at=kit.clock.now,
+        recipient=SHORT_CODE,
+        sender=address,  # swapped
+    )
+    await store.commit(JournalBatch(reports=[early]))
     asked = {"asker": address.urn, "address": f"zalo:{number}", "words": "LK", "pin_seal": "seal", "tries": 0}
     await kit.put("link_pin", {**asked, "channel": "zalo", "account": "oa", "sender": "zalo:9", "expires_at": 1})
+
+
+def a_part(kit: StoreKit, address: Address, **changes: Any) -> dict[str, Any]:
+    """A row of sms_part that holds their number in its text as well."""
+    row = {"set_id": kit.new_id(), "number": 1, "account": ACCOUNT, "sender": address.urn, "recipient": SHORT_CODE.urn}
+    told = {"reference": 7, "width": 8, "total": 2, "esm_class": 64, "data_coding": 0, "header": "", "session": "s"}
+    return {**row, **told, "body": address.value.encode().hex(), "received_at": 1, "done_at": None, **changes}
 
 
 async def everything(kit: StoreKit) -> str:
@@ -90,7 +110,7 @@ async def test_all_that_is_held_is_handed_out_and_nothing_of_anybody_else(
     assert told["address"] == SENDER.urn
     assert told["person"]["language"] == "en"
     by_person = ("subscriptions", "consents", "inbox", "outbox", "feedback", "next_address")
-    names = (*by_person, "follow_pin", "link_pin", "broadcast_rows")
+    names = (*by_person, "follow_pin", "link_pin", "broadcast_rows", "sms_parts", "reports")
     assert {name: len(told[name]) for name in names} == dict.fromkeys(names, 1) | {"outbox": 3}
     assert [row["submissions"][0]["external_id"] for row in told["outbox"] if row["submissions"]] == ["e1"]
     assert told["subscriptions"][0]["followed_at"] == START.isoformat()
@@ -115,6 +135,8 @@ async def test_who_is_erased_is_nowhere_and_others_stay(
         "person": 1,
         "subscriptions": 1,
         "broadcast_rows": 1,
+        "sms_parts": 1,
+        "reports": 1,
         "follow_pin": 1,
         "link_pin": 1,
         "next_address": 1,
@@ -135,6 +157,16 @@ async def test_who_is_erased_is_nowhere_and_others_stay(
     assert consents == [("erased", "follow", ""), (STRANGER.urn, "follow", "DK"), ("erased", "erased", "")]
     other = Person(address=STRANGER, language="en", linked=(Address("telegram", "2"),))
     assert await store.get([SENDER, STRANGER]) == {STRANGER: other}
+
+
+async def test_parts_of_a_message_that_is_still_coming_are_told_to_be_left(
+    store_kit: StoreKit, store: Store, data: StorePersonData
+) -> None:
+    del store  # open
+    await store_kit.put("sms_part", a_part(store_kit, SENDER), a_part(store_kit, STRANGER, done_at=2))
+    counts = await data.erase(SENDER, START)
+    assert (counts["sms_parts"], counts["left"]) == (0, 1)
+    assert len(await store_kit.rows("sms_part")) == 2
 
 
 async def test_a_wish_to_be_told_nothing_holds_though_all_else_is_forgotten(

@@ -79,7 +79,7 @@ def normalise(typed: str) -> Address | None:
     return Address("sms", digits) if is_mobile(digits) else None
 
 
-def origin_of(address: Address) -> Origin | None:
+async def origin_of(address: Address) -> Origin | None:
     return Origin(channel="sms", account=ACCOUNT, sender=SHORT_CODE) if address.scheme == "sms" else None
 
 

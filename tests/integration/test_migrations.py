@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from adapters.store import migrate, postgres_migrate
 from adapters.store.tables import metadata
 from domain.errors import StoreUnavailable
+from domain.external_ids import key_of
 from tests.servers.postgres import Postgres
 
 Result = TypeVar("Result")
@@ -172,6 +173,23 @@ def test_each_step_up_and_down_keeps_the_data(place: Place) -> None:
     assert place.tables() == filled
     place.upgrade()
     assert {table: place.count(table) for table in filled} == dict.fromkeys(filled, 1)
+
+
+def test_what_was_sent_of_late_is_found_by_its_id_afterwards(place: Place) -> None:
+    """As domain.external_ids compares ids; a report comes within days."""
+    ids = ["3e8", "0x00Ff", "  007 ", "000", "0X", "9" * 300, "Ab-1", "", None]
+    week = 8 * 86_400_000 << 21
+    old = {"outbox_id": 1, "attempt": 1, "segment": 1, "segments": 1, "account": "a", "external_id": "3e8"}
+    rows = [{**old, "outbox_id": week + number, "external_id": each} for number, each in enumerate(ids)]
+    columns = ", ".join(old)
+    values = ", ".join(f":{name}" for name in old)
+    add = f"INSERT INTO submission ({columns}, command_status, submitted_at) VALUES ({values}, 0, 0)"
+    place.upgrade("0012")
+    place.on(lambda connection: [connection.execute(text(add), row) for row in (old, *rows)])
+    place.upgrade()
+    query = text("SELECT external_key FROM submission ORDER BY outbox_id")
+    found = place.on(lambda connection: connection.execute(query).scalars().all())
+    assert found == [None, *(key_of(each or "") or None for each in ids)]
 
 
 def test_a_locked_database_is_left_as_it_was(tmp_path: Path) -> None:

@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 
 from channels.base import Arrival, ReportArrival, Settlement
-from channels.sms.account import SmppAccount
+from channels.sms.account import SmppAccount, Tls
 from channels.sms.channel import SmsChannel
 from domain.errors import CredentialsRefused
 from domain.message import Category, DeliveryStatus, OutboundMessage, SendResult, SendStatus
-from tests.peers.node_smpp import Event, NodeSmsc, node_smsc
+from tests.peers.node_smpp import node_smsc
+from tests.peers.office import account_at
+from tests.peers.steered import Event, SteeredSmsc
+from tests.servers.redis import Certificates
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 PATIENCE = 60.0
@@ -108,7 +111,7 @@ async def at_once(_seconds: float) -> None:
 
 
 @asynccontextmanager
-async def talking(smsc: NodeSmsc, **changes: Any) -> AsyncIterator[tuple[SmsChannel, Echo]]:
+async def talking(smsc: SteeredSmsc, **changes: Any) -> AsyncIterator[tuple[SmsChannel, Echo]]:
     defaults: dict[str, Any] = {
         "name": "node",
         "host": "127.0.0.1",
@@ -138,7 +141,7 @@ async def talking(smsc: NodeSmsc, **changes: Any) -> AsyncIterator[tuple[SmsChan
 
 
 @pytest.fixture
-async def smsc() -> AsyncIterator[NodeSmsc]:
+async def smsc() -> AsyncIterator[SteeredSmsc]:
     async with node_smsc(system_id="gateway", password="secret") as running:
         yield running
 
@@ -173,7 +176,7 @@ def joined(parts: list[Event]) -> str:
     return "".join(part["text"] for part in parts)
 
 
-async def test_wrong_password_is_refused_and_fatal(smsc: NodeSmsc) -> None:
+async def test_wrong_password_is_refused_and_fatal(smsc: SteeredSmsc) -> None:
     account = SmppAccount(
         name="node", host="127.0.0.1", port=smsc.port, system_id="gateway", password="wrong", short_code="8088"
     )
@@ -182,7 +185,7 @@ async def test_wrong_password_is_refused_and_fatal(smsc: NodeSmsc) -> None:
     assert [event["status"] for event in await smsc.event("bind_refused")] == [0x0E]
 
 
-async def test_two_hundred_questions_in_mixed_encodings_get_two_hundred_right_answers(smsc: NodeSmsc) -> None:
+async def test_two_hundred_questions_in_mixed_encodings_get_two_hundred_right_answers(smsc: SteeredSmsc) -> None:
     async with talking(smsc, window=20) as (channel, echo):
         meant: dict[str, str] = {}
         for number in range(MESSAGES):
@@ -205,8 +208,8 @@ async def test_two_hundred_questions_in_mixed_encodings_get_two_hundred_right_an
     assert smsc.of("failed") == []
 
 
-async def test_receipts_come_back_under_the_ids_of_their_segments(smsc: NodeSmsc) -> None:
-    smsc.order("behave", receipts=True)
+async def test_receipts_come_back_under_the_ids_of_their_segments(smsc: SteeredSmsc) -> None:
+    await smsc.behave(receipts="after")
     async with talking(smsc) as (_, echo):
         for number in range(10):
             smsc.order("deliver", **question(number)[0])
@@ -217,18 +220,16 @@ async def test_receipts_come_back_under_the_ids_of_their_segments(smsc: NodeSmsc
     assert {report.report.status for report in echo.reports} == {DeliveryStatus.DELIVERED}
 
 
-async def test_throttled_answer_is_put_off_and_accepted_the_second_time(smsc: NodeSmsc) -> None:
-    smsc.order("behave", statuses=[0x58])
-    async with talking(smsc) as (channel, echo):
+async def test_throttled_answer_is_sent_again_without_the_gateway_asking(smsc: SteeredSmsc) -> None:
+    await smsc.behave(statuses=[0x58])
+    async with talking(smsc) as (_, echo):
         smsc.order("deliver", **question(0)[0])
-        await smsc.event("submit")
+        assert [event["status"] for event in await smsc.event("submit", 2)] == [0x58, 0]
         await echo.answered(1)
-        assert [(result.status, result.reason) for result in echo.results] == [(SendStatus.RETRY, "RTHROTTLED")]
-        (again,) = await channel.send([reply_to(echo.arrivals[0])])
-        assert again.status is SendStatus.ACCEPTED
+        assert [result.status for result in echo.results] == [SendStatus.ACCEPTED]
 
 
-async def test_smsc_that_unbinds_drops_and_asks_keeps_its_esme(smsc: NodeSmsc) -> None:
+async def test_smsc_that_unbinds_drops_and_asks_keeps_its_esme(smsc: SteeredSmsc) -> None:
     async with talking(smsc) as (_, echo):
         smsc.order("enquire")
         await smsc.event("enquired")
@@ -240,3 +241,45 @@ async def test_smsc_that_unbinds_drops_and_asks_keeps_its_esme(smsc: NodeSmsc) -
         smsc.order("deliver", **question(5)[0])
         assert (await smsc.event("submit"))[0]["text"] == question(5)[1]
         assert len(set(echo.ended)) == 2
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("tls")).make(name="DNS:smsc.example.vn")
+
+
+@pytest.fixture
+async def tls_smsc(certificates: Certificates) -> AsyncIterator[SteeredSmsc]:
+    key, certificate = certificates.key.read_text("ascii"), certificates.certificate.read_text("ascii")
+    async with node_smsc(system_id="gateway", password="secret", key=key, cert=certificate) as running:
+        yield running
+
+
+async def test_questions_and_answers_pass_through_tls(tls_smsc: SteeredSmsc, certificates: Certificates) -> None:
+    tls = Tls(authorities=certificates.authority, host_name="smsc.example.vn")
+    async with talking(tls_smsc, tls=tls) as (channel, echo):
+        order, text = question(5)
+        tls_smsc.order("deliver", **order)
+        await echo.answered(1)
+        assert (await tls_smsc.event("submit"))[0]["text"] == text
+        await channel.drain()
+        assert (await tls_smsc.event("unbound"))[0]["by"] == "esme"
+
+
+@pytest.mark.parametrize(
+    ("host_name", "known", "why"),
+    [("", True, "certificate_of_another_name"), ("smsc.example.vn", False, "certificate_untrusted")],
+    ids=["the name in its certificate is another", "its authority is unknown"],
+)
+async def test_password_is_not_told_to_an_smsc_that_cannot_prove_its_name(
+    *, tls_smsc: SteeredSmsc, certificates: Certificates, host_name: str, known: bool, why: str
+) -> None:
+    tls = Tls(authorities=certificates.authority if known else None, host_name=host_name)
+    channel = SmsChannel(account_at(tls_smsc.port, tls=tls), new_id=lambda: 1, clock=lambda: NOW)
+    running = asyncio.create_task(channel.run(Echo()))
+    await tls_smsc.event("failed", 2)  # it tries again, and is as careful
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert {reading.last_error for reading in channel.binds_now()} == {why}
+    assert tls_smsc.of("bound") == tls_smsc.of("bind_refused") == []

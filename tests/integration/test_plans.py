@@ -5,6 +5,7 @@ The database itself counts: sequential scans, and the rows it touched, in statem
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,19 @@ from pathlib import Path
 import pytest
 
 from adapters.store.housekeeping import first_id
+from adapters.store.journal_sql import (
+    HEARD_KEY_COLUMNS,
+    MATCHED_COLUMNS,
+    kept_reports,
+    match,
+    report_segments,
+    report_whole,
+)
+from adapters.store.notices_dialect import SqliteDialect
 from adapters.store.postgres import PostgresSettings, PostgresStore
 from conversation.ports import Exchange, JournalBatch, SessionEnd
-from domain.message import DeliveryReport, DeliveryStatus
-from tests.contract.stores import ACCOUNT, RULES, PostgresKit, segments, sent
+from domain.message import Address, DeliveryReport, DeliveryStatus
+from tests.contract.stores import ACCOUNT, RULES, SENDER, PostgresKit, empty_store, segments, sent
 from tests.servers.postgres import Database, Postgres, migrated
 
 NORMAL, FULL = 200_000, 1_000_000
@@ -37,8 +47,14 @@ FILL = (
         CASE WHEN n <= {count} - 2000 THEN 'accepted' WHEN n <= {count} - 1000 THEN 'handed_over' ELSE 'ready' END,
         {at}, {at}, {at} + 86400000, 1, CASE WHEN n BETWEEN {count} - 1999 AND {count} - 1000 THEN 7 END, {at} + 86400000
     FROM generate_series(1, {count}) AS n""",
-    """INSERT INTO submission (outbox_id, attempt, segment, segments, account, external_id, command_status, submitted_at)
-    SELECT {id}, 1, 1, 1, 'smsc-1', 'e' || n, 0, {at} FROM generate_series(1, {count}) AS n""",
+    """INSERT INTO submission (outbox_id, attempt, segment, segments, account, external_id, external_key, command_status,
+        submitted_at)
+    SELECT {id}, 1, 1, 1, 'smsc-1', key, key, 0, {at} FROM generate_series(1, {count}) AS n,
+        LATERAL (SELECT CASE WHEN n % 2 = 0 THEN 'E' || n ELSE 'ALWAYS' END AS key) AS k""",
+    """INSERT INTO report (channel, account, external_id, external_key, keys, recipient, status, received_at, error, text,
+        kept_at)
+    SELECT 'sms', 'smsc-1', 'L' || n, 'L' || n, '["L' || n || '"]', 'sms:849' || n % 50000, 'delivered', {at}, '', '', {at}
+    FROM generate_series(1, {count}) AS n""",
     """INSERT INTO person (address, language, updated_at) SELECT 'sms:849' || n, 'en', 0
     FROM generate_series(1, 50000) AS n""",
     """INSERT INTO next_address (recipient, place, channel, account, sender, address, agreed_at)
@@ -88,20 +104,29 @@ async def everything(kit: PostgresKit, store: PostgresStore) -> None:
     report = DeliveryReport(
         channel="sms",
         account=ACCOUNT,
-        external_id="e5",
+        external_id="e6",
         status=DeliveryStatus.DELIVERED,
         received_at=kit.clock.now,
+        recipient=SENDER,
     )
+    told = [
+        report,
+        replace(report, keys=("1A", "26", "E8"), recipient=Address("sms", "8498")),
+        replace(report, external_id="always", keys=()),
+        replace(report, external_id="zz", keys=()),
+    ]
     await store.commit(
         replace(
             kit.acknowledged(*exchanges),
             exchanges=[kit.exchange("question 1"), kit.decided(replace(chat.message, id=kit.new_id()))],
             closings=[kit.decided(message)],
             results=[sent(e.reply, segments=segments(f"new {e.reply.id}")) for e in exchanges if e.reply is not None],
-            reports=[report],
+            reports=told,
             session_ends=[SessionEnd(session="smsc-1/1", at=kit.clock.now)],
         )
     )
+    assert await store.sent_ids().sent(ACCOUNT, [report, replace(report, external_id="always", keys=())]) == set()
+    await store.match_reports()
     claimed = await store.claim(ACCOUNT, 20)
     await store.hand_over([message.id for message in claimed[:10]])
     await store.release([message.id for message in claimed[10:]])
@@ -128,7 +153,7 @@ async def test_no_hot_statement_walks_over_a_large_table(large: PostgresKit, *, 
     await everything(large, store)
     await store.close()  # the connections hand in what they counted
     after = touched(large.database)
-    tables = ("inbox", "outbox", "submission", "person")
+    tables = ("inbox", "outbox", "submission", "person", "report")
     scans = {table: after[table][0] for table in tables}
     assert scans == {table: before[table][0] for table in tables}
     assert {table: after[table][1] - before[table][1] < 7 * MOST_ROWS for table in tables} == dict.fromkeys(
@@ -142,13 +167,34 @@ async def test_old_rows_are_found_without_looking_at_the_others(large: PostgresK
     before = touched(large.database)
     month = timedelta(milliseconds=MONTH_MS)
     assert await store.mask(large.clock.now - month / 2, 200) == 200
-    assert await store.purge(large.clock.now - month / 2, 200) == 600
-    assert await store.purge(large.clock.now - month, 200) == 0
+    assert await store.purge(large.clock.now - month / 2, 200) == 800
+    assert await store.purge(large.clock.now - month, 200) == 200  # reports that fit nothing are kept for a day
     await store.close()
     after = touched(large.database)
-    for table in ("inbox", "outbox", "submission"):
+    for table in ("inbox", "outbox", "submission", "report"):
         assert after[table][0] == before[table][0]
         assert after[table][1] - before[table][1] < MOST_ROWS
+
+
+def test_reports_find_their_messages_by_keys_on_sqlite_too() -> None:
+    """Without statistics, as it is."""
+    connection = sqlite3.connect(":memory:")
+    connection.deserialize(empty_store())
+    words = SqliteDialect()
+    matched = words.given("rows", MATCHED_COLUMNS)
+    statements = (
+        match(words.given("rows", HEARD_KEY_COLUMNS)),
+        report_segments(matched),
+        report_whole(matched),
+        kept_reports(words.among("rows")),
+    )
+    walks = [
+        step
+        for statement in statements
+        for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}", {"rows": "[]"})
+        if step.startswith("SCAN") and step.split()[1] in {"submission", "outbox", "report", "s", "o", "n"}
+    ]
+    assert walks == []
 
 
 async def test_the_screen_of_health_reads_by_indexes_alone(large: PostgresKit) -> None:

@@ -53,7 +53,7 @@ class ScriptedSmsc:
 
     def say(self, *pdus: Pdu) -> None:
         """Write these to the newest connection in one go."""
-        self.link.transport.write(b"".join(map(encode, pdus)))
+        self.link.say(*pdus)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something is so; looked at whenever a PDU or a connection came or went."""
@@ -101,7 +101,15 @@ class Link(asyncio.Protocol):
         self.smsc = smsc
         self.transport: asyncio.Transport
         self.open = True
+        self.heard: list[Pdu] = []
         self._frames = Frames()
+
+    def of(self, kind: type[P]) -> list[P]:
+        return [pdu for pdu in self.heard if type(pdu) is kind]
+
+    def say(self, *pdus: Pdu) -> None:
+        """Write these in one go."""
+        self.transport.write(b"".join(map(encode, pdus)))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -110,6 +118,7 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         pdus = [decode(frame) for frame in self._frames.feed(data)]
+        self.heard += pdus
         self.smsc.heard += pdus
         self.transport.write(b"".join(encode(answer) for pdu in pdus for answer in self.smsc.answer(pdu)))
         self.smsc.notify()

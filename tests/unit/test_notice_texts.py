@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -129,6 +130,21 @@ def test_how_to_end_it_never_costs_a_segment_or_the_accents(
 
 
 # ---- what they say
+
+
+@pytest.mark.parametrize("language", [*LANGUAGES, "km"])
+def test_under_a_name_nobody_can_answer_it_says_which_number_to_write_to(language: str) -> None:
+    texts = {each: tomllib.loads((CONFIG / "texts" / f"{each}.toml").read_text("utf-8")) for each in ("vi", "en", "km")}
+    writer = NoticeWriter(Catalogue.from_mapping(texts), long_names())
+    named = replace(voice(language, segments=3), answer_to="8100")
+    evening = dossier(K.READY)
+    for text in (
+        writer.about(K.READY, evening, named),
+        writer.stoppage(EVENING, EVENING + timedelta(hours=1), named),
+    ):
+        assert "8100" in text
+        assert "HUY" in text or "DUNG" in text
+    assert "8100" not in writer.about(K.READY, evening, voice(language, segments=3))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -330,6 +330,34 @@ async def test_a_number_that_follows_enough_is_told_so_instead_of_a_code() -> No
     assert re.match(r"\d{6} ", desk.last.message.text)
 
 
+class Lines:
+    """Two accounts: who wrote by the other one is reached by it."""
+
+    def __init__(self, wrote: frozenset[Address]) -> None:
+        self._wrote = wrote
+
+    def recipient(self, typed: str) -> Address | None:
+        return LINE.recipient(typed)
+
+    def usual(self, recipient: Address) -> PinLine:
+        return LINE
+
+    async def to(self, recipient: Address) -> PinLine:
+        return OTHER_LINE if recipient in self._wrote else LINE
+
+
+OTHER_LINE = replace(LINE, account="other", sender=Address("sms", "6089"))
+
+
+@pytest.mark.parametrize(("wrote", "line"), [(frozenset(), LINE), (frozenset({MOTHER}), OTHER_LINE)])
+async def test_a_code_leaves_by_the_account_its_number_is_reached_by(wrote: frozenset[Address], line: PinLine) -> None:
+    desk = Desk()
+    desk.follow._post._line = Lines(wrote)
+    assert (await desk.ask()).outcome is PinOutcome.SENT
+    message = desk.last.message
+    assert (message.account, message.sender) == (line.account, line.sender)
+
+
 def test_a_key_that_is_too_short_is_refused_at_start() -> None:
     desk = Desk()
     with pytest.raises(ValueError, match="16"):

@@ -18,9 +18,10 @@ from domain.errors import StoreUnavailable
 from domain.message import Address
 from domain.notices import Known, NoticeKind
 from domain.replies import Voice
-from notifications.officers import OfficerNotices, OfficerRules, Reached
+from notifications.officers import OfficerNotices, OfficerRules
 from notifications.ports import Recording, SeenDossier
 from notifications.reminders import Reminders
+from notifications.routing import Reached, Routes, Routing
 from notifications.schedule import ScheduleRules
 from notifications.switches import Switch
 from tests.unit.watching import US, FakeNotices, FakePlanner, Ids, code, codes, follower, seen
@@ -155,7 +156,7 @@ class Writer:
         self, kind: NoticeKind, agency: str, codes: Sequence[DossierCode], total: int, voice: Voice, *, days: int = 0
     ) -> str:
         self.told.append((kind, agency, list(codes), total))
-        return f"{kind} {agency} {total} {days}"
+        return f"{kind} {agency} {total} {days}" + (" en" if voice.language == "en" else "")
 
 
 @dataclass
@@ -165,6 +166,11 @@ class Office:
     writer: Writer = field(default_factory=Writer)
     officers: dict[str, list[Address]] = field(default_factory=lambda: {"H51": [PROVINCE], "H51.18": [DEPARTMENT]})
     off: tuple[Switch, ...] = ()
+    routing: Routing = field(
+        default_factory=lambda: Routing(
+            lines={"viettel": Reached(channel="sms", account="viettel", sender=US)}, routes=Routes(default="viettel")
+        )
+    )
     calendar: WorkCalendar = field(
         default_factory=lambda: WorkCalendar(
             days_off=frozenset({date(2026, 8, 31)}), make_up_days=frozenset({date(2026, 8, 22)})
@@ -184,14 +190,19 @@ class Office:
         await OfficerNotices(
             notices=self.notices,
             writer=self.writer,
-            voice=lambda now: Voice(language="vi", accents=False, now=now, fits=lambda _: True),
+            voice=self.voice,
             rules=rules,
-            reached=Reached(channel="sms", account="viettel", sender=US),
+            routing=self.routing,
             agencies=AGENCIES,
             calendar=self.calendar,
             clock=self.at,
             new_id=Ids(),
         ).tick()
+
+    def voice(self, account: str, now: datetime) -> Voice:
+        """An account named after a language speaks it."""
+        language = "en" if account == "english" else "vi"
+        return Voice(language=language, accents=False, now=now, fits=lambda _: True)
 
     def told(self) -> list[tuple[str, str]]:
         return [(row.recipient.value[-2:], row.text) for row in self.notices.outbox]
@@ -210,6 +221,24 @@ async def test_officers_are_told_once_a_day_of_what_waits_longer_than_the_rule()
     # Received on Tuesday: Wednesday, Thursday and Friday are over on Monday.
     assert office.told() == [("18", "officers_waiting H51.18 1 3")]
     assert office.writer.told[0][2] == [code(1)]
+
+
+async def test_each_officer_is_told_by_the_account_of_the_number_in_its_words_and_under_its_name() -> None:
+    name = Address("sms", "TRACUU")
+    lines = {
+        "viettel": Reached(channel="sms", account="viettel", sender=US),
+        "english": Reached(channel="sms", account="english", sender=Address("sms", "6089"), name=name),
+    }
+    routes = Routes(by_prefix={DEPARTMENT.value: "english"}, default="viettel")
+    office = Office(routing=Routing(lines=lines, routes=routes))
+    office.officers = {"H51.18": [PROVINCE, DEPARTMENT]}
+    office.notices.registered = [waiting(1, date(2026, 11, 17))]
+    await office.tick()
+    left = [(row.recipient, row.account, row.sender, row.text) for row in office.notices.outbox]
+    assert left == [
+        (PROVINCE, "viettel", US, "officers_waiting H51.18 1 3"),
+        (DEPARTMENT, "english", name, "officers_waiting H51.18 1 3 en"),
+    ]
 
 
 async def test_officers_are_told_of_what_is_promised_within_the_next_working_days() -> None:

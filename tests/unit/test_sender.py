@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -119,3 +119,39 @@ async def test_what_was_taken_from_us_and_claimed_again_is_sent_once() -> None:
     async with sending(channel, outbox, []):
         assert [each.id for each in await channel.sent.reach(2)] == [1, 2]
     assert outbox.handed_over == [1, 2]
+
+
+class SlowForNotices(FakeChannel):
+    """The other side puts off what is no reply, and a whole batch waits for its last."""
+
+    async def send(self, batch: Sequence[OutboundMessage]) -> Sequence[SendResult]:
+        if all(each.category is Category.REPLY for each in batch):
+            return [self.answer(each) for each in batch]
+        return await super().send(batch)
+
+
+class Told(list[SendResult]):
+    """Results as they are told; `news` is set by each telling."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.news = asyncio.Event()
+
+    def extend(self, results: Iterable[SendResult]) -> None:
+        super().extend(results)
+        self.news.set()
+
+
+async def test_what_became_of_a_reply_is_told_before_a_notice_that_was_handed_over_with_it() -> None:
+    results = Told()
+    outbox = Outbox([message(1), message(2, Category.REPLY), message(3), message(4, Category.REPLY)])
+    channel = SlowForNotices(rate=RATE)
+    channel.gate.clear()
+    async with sending(channel, outbox, results):
+        await channel.sent.reach(2)  # the notices
+        await results.news.wait()
+        assert [result.message_id for result in results] == [2, 4]
+        results.news.clear()
+        channel.gate.set()
+        await results.news.wait()
+    assert [result.message_id for result in results] == [2, 4, 1, 3]

@@ -407,6 +407,43 @@ def test_notices_by_an_account_that_is_not_there_are_a_fault(config: Path) -> No
     assert told == f"{config}:17: notices.account: there is no [[sms]] of this name; there are: viettel-1"
 
 
+ROUTE = """[[notices.route]]
+prefixes = ["{prefixes}"]
+account = "{account}"
+"""
+
+
+def test_a_route_takes_prefixes_however_they_are_written(config: Path) -> None:
+    config.write_text(GOOD + ROUTE.format(prefixes='096", "+8497", "84 98', account="viettel-1"), encoding="utf-8")
+    [route] = load_settings(config).notices.route
+    assert (route.prefixes, route.account) == (("8496", "8497", "8498"), "viettel-1")
+
+
+def test_a_route_to_an_account_that_is_not_there_is_a_fault(config: Path) -> None:
+    config.write_text(GOOD + ROUTE.format(prefixes="096", account="viettel"), encoding="utf-8")
+    (told,) = faults(config)
+    assert told == (
+        f"{config}:18: notices.route[0].account: 'viettel': there is no [[sms]] of this name; there are: viettel-1"
+    )
+
+
+@pytest.mark.parametrize(("first", "second"), [("096", "+8496"), ('097", "8497', "096")])
+def test_a_prefix_of_two_routes_is_a_fault_however_it_is_written(config: Path, first: str, second: str) -> None:
+    routes = [ROUTE.format(prefixes=prefixes, account="viettel-1") for prefixes in (first, second)]
+    config.write_text(GOOD + "".join(routes), encoding="utf-8")
+    (told,) = faults(config)
+    assert "is in the route to viettel-1 already" in told
+    assert told.startswith(f"{config}:")
+
+
+def test_what_no_number_begins_with_is_a_fault(config: Path) -> None:
+    config.write_text(GOOD + ROUTE.format(prefixes="viettel", account="viettel-1"), encoding="utf-8")
+    (told,) = faults(config)
+    assert told.endswith(
+        "notices.route[0].prefixes[0]: expected the beginning of telephone numbers: 8496, +8496 or 096"
+    )
+
+
 def test_nobody_follows_by_itself_without_saying_by_what_right(config: Path) -> None:
     rewrite(config, 'prefixes = ["H56"]', 'prefixes = ["H56"]\nwatch = { follow_applicants = true }')
     (told,) = faults(config)
@@ -431,3 +468,92 @@ def test_a_legal_basis_that_no_form_could_send_back_is_a_fault(config: Path) -> 
     config.write_text(GOOD + f'[[console.legal_bases]]\nagency = "H51"\n{broken}\n', encoding="utf-8")
     (told,) = faults(config)
     assert "console.legal_bases[0].words: expected one line without signs that cannot be seen" in told
+
+
+# ---- accounts at an SMSC
+
+
+def with_account(config: Path, lines: str) -> Path:
+    return rewrite(config, 'short_code = "8100"\n', f'short_code = "8100"\n{lines}\n')
+
+
+def test_an_account_has_as_many_binds_as_its_tables_say(config: Path) -> None:
+    (config.parent / "second").write_text("t0p\n", encoding="utf-8")
+    binds = '[[sms.bind]]\ncount = 2\n[[sms.bind]]\nmode = "receiver"\nsystem_id = "rx"\npassword_file = "second"'
+    (account,) = load_settings(with_account(config, binds)).sms
+    assert [(bind.mode, bind.count, bind.system_id) for bind in account.bind] == [
+        ("transceiver", 2, ""),
+        ("receiver", 1, "rx"),
+    ]
+    assert account.bind[1].password is not None
+    assert account.bind[1].password.get_secret_value() == "t0p"
+
+
+def test_an_account_that_could_never_send_is_a_fault(config: Path) -> None:
+    (told,) = faults(with_account(config, '[[sms.bind]]\nmode = "receiver"\n[[sms.bind]]\nmode = "receiver"'))
+    assert told.startswith(f"{config}:17: sms[0].bind[0].mode: expected one bind that transmits")
+
+
+def test_a_bind_of_a_kind_there_is_not_is_told_by_its_number(config: Path) -> None:
+    (told,) = faults(with_account(config, '[[sms.bind]]\n[[sms.bind]]\nmode = "both"'))
+    assert told.startswith(f"{config}:18: sms[0].bind[1].mode: expected 'transceiver', 'transmitter' or 'receiver'")
+
+
+@pytest.mark.parametrize("name", ["UBND H51", "DVC.H51", "H51_1-cua", "A"])
+def test_a_name_as_operators_register_them_may_be_the_sender(config: Path, name: str) -> None:
+    assert load_settings(with_account(config, f'brand_name = "{name}"')).sms[0].brand_name == name
+
+
+@pytest.mark.parametrize("name", ["Một cửa", "DVC@H51", "8100", "H51[1]", " H51", "H51 "])
+def test_a_senders_name_no_telephone_would_show_is_a_fault(config: Path, name: str) -> None:
+    (told,) = faults(with_account(config, f'brand_name = "{name}"'))
+    assert told.startswith(f"{config}:16: sms[0].brand_name: expected a name as operators register them")
+
+
+def test_a_path_that_may_be_left_out_belongs_to_the_file_that_names_it_too(config: Path) -> None:
+    (config.parent / "ca.pem").touch()
+    settings = load_settings(
+        with_account(config, 'tls = true\ntls_authorities = "ca.pem"\n[redis]\nca_file = "ca.pem"')
+    )
+    assert settings.sms[0].tls_authorities == settings.redis.ca_file == config.parent / "ca.pem"
+
+
+def test_a_senders_name_has_eleven_characters_at_most(config: Path) -> None:
+    (told,) = faults(with_account(config, 'brand_name = "UBND tinh H51"'))
+    assert told.startswith(f"{config}:16: sms[0].brand_name: ")
+
+
+@pytest.mark.parametrize("key", ["tls_authorities", "tls_certificate", "tls_key", "tls_host_name"])
+def test_what_tls_needs_is_a_fault_where_nothing_would_be_encrypted(config: Path, key: str) -> None:
+    (config.parent / "some.pem").touch()
+    (told,) = faults(with_account(config, f'{key} = "some.pem"'))
+    assert told == f"{config}:16: sms[0].{key}: is of no use without tls = true, and nothing would be encrypted"
+
+
+def test_a_certificate_of_ours_comes_with_its_key(config: Path) -> None:
+    (config.parent / "our.pem").write_text("-----BEGIN CERTIFICATE-----", encoding="utf-8")
+    (told,) = faults(with_account(config, 'tls = true\ntls_certificate = "our.pem"'))
+    assert told.startswith(f"{config}:17: sms[0].tls_certificate: expected tls_key beside it")
+    (config.parent / "our.pem").write_text("-----BEGIN PRIVATE KEY-----", encoding="utf-8")
+    assert load_settings(config).sms[0].tls_certificate == config.parent / "our.pem"
+
+
+def test_a_key_of_ours_comes_with_its_certificate(config: Path) -> None:
+    (config.parent / "our.key").touch()
+    (told,) = faults(with_account(config, 'tls = true\ntls_key = "our.key"'))
+    assert told == f"{config}:17: sms[0].tls_key: expected tls_certificate beside it"
+
+
+def test_a_certificate_that_is_not_there_is_one_fault(config: Path) -> None:
+    (told,) = faults(with_account(config, 'tls = true\ntls_certificate = "nowhere.pem"'))
+    assert told.startswith(f"{config}:17: sms[0].tls_certificate: there is no file ")
+
+
+def test_the_binds_of_the_example_for_production_are_sound(tmp_path: Path, config: Path) -> None:
+    (tmp_path / "smsc-ca.pem").touch()
+    text = (CONFIG_DIRECTORY / "production.example.toml").read_text(encoding="utf-8")
+    lines = text.partition("# brand_name = ")[2].partition("\n# [[telegram]]")[0]
+    account = load_settings(with_account(config, f"brand_name = {lines}".replace("\n# ", "\n"))).sms[0]
+    assert [(bind.mode, bind.count) for bind in account.bind] == [("transmitter", 2), ("receiver", 1)]
+    assert (account.tls, account.tls_authorities) == (True, tmp_path / "smsc-ca.pem")
+    assert (account.segmentation, account.message_ids) == ("sar", "hex-then-decimal")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar, cast
@@ -17,7 +18,7 @@ from structlog.testing import capture_logs
 
 from channels.base import Settlement
 from channels.sms import commands as c
-from channels.sms.account import SmppAccount
+from channels.sms.account import BindMode, SmppAccount
 from channels.sms.counters import SmsCounters
 from channels.sms.outgoing import Unanswered
 from channels.sms.pdu import (
@@ -42,12 +43,13 @@ from channels.sms.pdu import (
     encode,
 )
 from channels.sms.session import Delivery, Session
-from channels.sms.states import MOVES, BindRefused, LinkLost, State, Turn
+from channels.sms.states import BIND_COMMANDS, MOVES, BindRefused, LinkLost, State, Turn
 from channels.sms.window import LARGEST_SEQUENCE, SequenceNumbers, Window
 from channels.sms.writer import UNREAD_LIMIT
 from channels.sparing import LINES_A_MINUTE, Sparing, SparingLog
 
 P = TypeVar("P", bound=Pdu)
+CONGESTION_STATE = 0x0428  # SMPP 5.0 §4.8.4.18; SMSCs send it to binds of 3.4, too
 UNKNOWN_REQUEST = struct.pack(">LLLL", 16, 0x0000_0BAD, 0, 77)
 UNKNOWN_RESPONSE = struct.pack(">LLLL", 16, 0x8000_0BAD, 0, 78)
 
@@ -116,6 +118,8 @@ class Ear:
         self.batches: list[Sequence[Delivery]] = []
         self.rooms = 0
         self.ends: list[str] = []
+        self.when_delivered: Callable[[], bool] | None = None  # looked at when messages are handed over
+        self.then: list[bool] = []  # what it said
 
     @property
     def deliveries(self) -> list[Delivery]:
@@ -123,6 +127,8 @@ class Ear:
 
     def delivered(self, session: Session, deliveries: Sequence[Delivery]) -> None:
         self.batches.append(deliveries)
+        if self.when_delivered is not None:
+            self.then.append(self.when_delivered())
 
     def room_changed(self) -> None:
         self.rooms += 1
@@ -148,11 +154,18 @@ class Ask:
 class Rig:
     """A session with an ear and a wire; `hear` plays the SMSC."""
 
-    def __init__(self, settings: SmppAccount, wire: Wire, sparing: SparingLog | None = None) -> None:
+    def __init__(
+        self,
+        settings: SmppAccount,
+        wire: Wire,
+        sparing: SparingLog | None = None,
+        mode: BindMode = BindMode.TRANSCEIVER,
+    ) -> None:
         self.ear = Ear()
         self.wire = wire
         self.counters = SmsCounters()
-        self.session = Session(settings, "viettel-1", self.ear, self.counters, asyncio.get_running_loop(), sparing)
+        loop = asyncio.get_running_loop()
+        self.session = Session(settings, "viettel-1", self.ear, self.counters, loop, sparing, mode)
         wire.protocol = self.session
         self.session.connection_made(wire)
 
@@ -171,7 +184,7 @@ class Rig:
     async def bind(self) -> None:
         binding = asyncio.create_task(self.session.bind())
         (request,) = await self.until(Bind)
-        self.hear(BindResp(c.BIND_TRANSCEIVER | c.RESPONSE_BIT, request.sequence, system_id="SMSC"))
+        self.hear(BindResp(request.command | c.RESPONSE_BIT, request.sequence, system_id="SMSC"))
         await binding
         self.wire.writes.clear()
 
@@ -191,8 +204,13 @@ RigMaker = Callable[..., Rig]
 async def rig() -> AsyncIterator[RigMaker]:
     rigs: list[Rig] = []
 
-    def make(wire: Wire | None = None, sparing: SparingLog | None = None, **changes: Any) -> Rig:
-        rigs.append(Rig(account(**changes), wire or Wire(), sparing))
+    def make(
+        wire: Wire | None = None,
+        sparing: SparingLog | None = None,
+        mode: BindMode = BindMode.TRANSCEIVER,
+        **changes: Any,
+    ) -> Rig:
+        rigs.append(Rig(account(**changes), wire or Wire(), sparing, mode))
         return rigs[-1]
 
     yield make
@@ -273,6 +291,27 @@ async def test_already_bound_counts_as_bound(rig: RigMaker) -> None:
     assert it.session.state is State.BOUND
 
 
+async def test_already_bound_without_a_sign_of_it_is_bound_anew(rig: RigMaker) -> None:
+    it = rig(unproven_timeout=0.2)
+    binding = asyncio.create_task(it.session.bind())
+    (request,) = await it.until(Bind)
+    it.hear(BindResp(c.BIND_TRANSCEIVER | c.RESPONSE_BIT, request.sequence, c.RALYBND))
+    await binding
+    assert await it.session.wait() == "bind_unproven"
+
+
+async def test_already_bound_is_believed_once_a_message_came(rig: RigMaker) -> None:
+    it = rig(unproven_timeout=0.2, response_timeout=0.5)
+    binding = asyncio.create_task(it.session.bind())
+    (request,) = await it.until(Bind)
+    it.hear(BindResp(c.BIND_TRANSCEIVER | c.RESPONSE_BIT, request.sequence, c.RALYBND), message(9))
+    await binding
+    ask = Ask()
+    it.session.submit([ask])
+    assert await ask.fate is Unanswered.TIMED_OUT  # later than a bind without a sign of life would be left
+    assert it.session.state is State.BOUND
+
+
 async def test_bind_says_who_we_are_as_a_transceiver_of_version_3_4(rig: RigMaker) -> None:
     it = rig(system_type="VMS", address_range="^8088$")
     task = asyncio.create_task(it.session.bind())
@@ -292,7 +331,91 @@ async def test_nacked_bind_is_a_refusal(rig: RigMaker) -> None:
         await binding
 
 
+@pytest.mark.parametrize("mode", BindMode)
+async def test_each_mode_has_its_command_and_a_receiver_has_no_room(rig: RigMaker, mode: BindMode) -> None:
+    it = rig(mode=mode)
+    binding = asyncio.create_task(it.session.bind())
+    (request,) = await it.until(Bind)
+    assert request.command == BIND_COMMANDS[mode]
+    it.hear(BindResp(request.command | c.RESPONSE_BIT, request.sequence))
+    await binding
+    assert it.session.state is State.BOUND
+    assert it.session.room == (4 if mode.transmits else 0)
+
+
+@pytest.mark.parametrize("mode", BindMode)
+async def test_whatever_we_are_bound_as_a_message_is_taken(rig: RigMaker, mode: BindMode) -> None:
+    it = rig(mode=mode)
+    await it.bind()
+    it.hear(message(1), DataSm(2, source="84912345678"))
+    assert [delivery.settle(Settlement.DURABLE) for delivery in it.ear.deliveries] == [True, True]
+    assert await it.said() == [DeliverSmResp(1), DataSmResp(2)]
+
+
+VERSIONS = {
+    "3.3": {c.SC_INTERFACE_VERSION: b"\x33"},
+    "3.4": {c.SC_INTERFACE_VERSION: b"\x34"},
+    "5.0": {c.SC_INTERFACE_VERSION: b"\x50", CONGESTION_STATE: b"\x63"},
+    "none": {},
+    "empty": {c.SC_INTERFACE_VERSION: b""},
+    "a vendor's": {0x1400: b"anything", 0x0501: b""},
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_smsc_of_any_version_binds_us(rig: RigMaker, version: str) -> None:
+    it = rig()
+    binding = asyncio.create_task(it.session.bind())
+    (request,) = await it.until(Bind)
+    it.hear(BindResp(c.BIND_TRANSCEIVER | c.RESPONSE_BIT, request.sequence, tlvs=VERSIONS[version]))
+    await binding
+    assert it.session.state is State.BOUND
+
+
+async def test_whatever_comes_before_the_bind_answer_is_answered_and_the_bind_succeeds(rig: RigMaker) -> None:
+    it = rig()
+    binding = asyncio.create_task(it.session.bind())
+    (request,) = await it.until(Bind)
+    it.wire.writes.clear()
+    it.hear(EnquireLink(5), AlertNotification(6), Outbind(7, "SMSC", "x"), UNKNOWN_REQUEST, SubmitSmResp(8))
+    assert await it.said() == [EnquireLinkResp(5), GenericNack(77, c.RINVCMDID)]
+    it.hear(BindResp(c.BIND_TRANSCEIVER | c.RESPONSE_BIT, request.sequence))
+    await binding
+    assert it.session.state is State.BOUND
+
+
+async def test_goodbye_instead_of_a_bind_answer_is_answered(rig: RigMaker) -> None:
+    it = rig()
+    binding = asyncio.create_task(it.session.bind())
+    await it.until(Bind)
+    it.hear(Unbind(3))
+    with pytest.raises(LinkLost):
+        await binding
+    assert await it.said_of(UnbindResp) == [UnbindResp(3)]
+    assert await it.session.ended == "unbound_by_smsc"
+
+
 # Staying alive.
+
+
+async def test_nothing_is_written_while_we_doubt_that_the_smsc_still_hears_us(rig: RigMaker) -> None:
+    it = rig(enquire_link_idle=0.02)
+    await it.bind()
+    await it.until(EnquireLink)
+    assert it.session.room == 0
+    rooms = it.ear.rooms
+    it.hear(EnquireLink(1))  # anything at all: it lives
+    assert it.session.room == 4
+    assert it.ear.rooms == rooms + 1
+
+
+async def test_connection_that_tls_ended_says_why(rig: RigMaker) -> None:
+    it = rig()
+    await it.bind()
+    alert = ssl.SSLError(1, "[SSL: TLSV1_ALERT_INTERNAL_ERROR]")
+    alert.reason = "TLSV1_ALERT_INTERNAL_ERROR"
+    it.session.connection_lost(alert)
+    assert await it.session.ended == "tls_tlsv1_alert_internal_error"
 
 
 async def test_silent_smsc_is_asked_and_then_given_up(rig: RigMaker) -> None:
@@ -525,6 +648,28 @@ async def test_one_read_is_one_batch_and_its_acknowledgements_are_one_write(rig:
     assert len(it.wire.writes) == 1
 
 
+async def test_answers_in_a_read_are_worked_through_before_the_messages_in_it(rig: RigMaker) -> None:
+    it = rig()
+    await it.bind()
+    ask = Ask()
+    it.session.submit([ask])
+    (sent,) = await it.said_of(SubmitSm)
+    it.ear.when_delivered = ask.fate.done
+    it.hear(message(1), EnquireLink(2), SubmitSmResp(sent.sequence, message_id="A"))
+    assert it.ear.then == [True]
+    assert (await it.said())[-1] == EnquireLinkResp(2)
+
+
+async def test_congestion_said_in_an_answer_changes_nothing_about_it(rig: RigMaker) -> None:
+    it = rig()
+    await it.bind()
+    ask = Ask()
+    it.session.submit([ask])
+    (sent,) = await it.said_of(SubmitSm)
+    it.hear(SubmitSmResp(sent.sequence, message_id="A", tlvs={CONGESTION_STATE: b"\x63", 0x1400: b"?"}))
+    assert await ask.fate == (c.ROK, "A")
+
+
 async def test_nothing_is_acknowledged_before_it_is_settled(rig: RigMaker) -> None:
     it = rig()
     await it.bind()
@@ -718,6 +863,17 @@ async def test_our_unbind_waits_for_the_window_and_refuses_new_messages(rig: Rig
     await leaving
     assert await it.session.ended == "unbound"
     assert it.ear.batches == []
+
+
+async def test_our_unbind_does_not_wait_for_ever_for_what_nobody_settles(rig: RigMaker) -> None:
+    it = rig(response_timeout=0.05)
+    await it.bind()
+    it.hear(message(1))
+    leaving = asyncio.create_task(it.session.unbind())
+    (unbind,) = await it.until(Unbind)
+    it.hear(UnbindResp(unbind.sequence))
+    await leaving
+    assert not it.ear.deliveries[0].settle(Settlement.DURABLE)
 
 
 async def test_unanswered_unbind_ends_all_the_same(rig: RigMaker) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from demo import onestop
 from domain.calendar import local_day
-from tests.peers.node_smpp import Event, NodeSmsc, node_smsc
+from tests.peers.node_smpp import node_smsc
+from tests.peers.steered import Event, SteeredSmsc
 from tests.whole.gateways import SHORT_CODE, Account, assert_quiet, make_gateway, running, tell
 
 MESSAGES: Final = 200
@@ -96,7 +97,7 @@ WRITINGS: Final = (
 
 
 @pytest.fixture
-async def smsc() -> AsyncIterator[NodeSmsc]:
+async def smsc() -> AsyncIterator[SteeredSmsc]:
     async with node_smsc(system_id="demo", password="demo") as running:
         yield running
 
@@ -132,7 +133,7 @@ def is_last(submit: Event) -> bool:
     return submit["part"] is None or submit["part"][1] == submit["part"][2]
 
 
-async def settled(smsc: NodeSmsc, questions: int) -> list[Event]:
+async def settled(smsc: SteeredSmsc, questions: int) -> list[Event]:
     """The segments of so many answers, once they, the questions and the receipts are all acknowledged."""
     await smsc.event("submit", questions, matching=is_last)
     segments = smsc.of("submit")
@@ -149,11 +150,11 @@ def replies(segments: list[Event]) -> dict[str, str]:
 
 
 async def test_two_hundred_citizens_at_a_foreign_smsc_get_two_hundred_right_answers(
-    tmp_path: Path, smsc: NodeSmsc, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, smsc: SteeredSmsc, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gateway = make_gateway(tmp_path, Account(port=smsc.port))
     due = due_on(OLD, local_day(datetime.now(UTC)))
-    smsc.order("behave", receipts=True)
+    smsc.order("behave", receipts="after")
     expected: dict[str, str] = {}
     async with running(gateway):
         for number in range(MESSAGES):
