@@ -65,6 +65,9 @@ class SparingLog:
     def warning(self, action: str, **what: object) -> None:
         self._spare(self._through.warning, action, what)
 
+    def error(self, action: str, **what: object) -> None:
+        self._spare(self._through.error, action, what)
+
     def _spare(self, write: Callable[..., Any], action: str, what: dict[str, object]) -> None:
         left_out = self._sparing.left_out(action)
         if left_out is None:

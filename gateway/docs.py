@@ -173,8 +173,11 @@ WAYS = (
     "(`retention.mask_after_days`); who follows something, else by the account they asked for it by; everybody else by the "
     "beginning of the number, as `[[notices.route]]` says, or by `notices.account`. A beginning is a guess: numbers move "
     "between operators and keep it. Accounts that are not in the settings any more count for nothing. Broadcasts, codes, "
-    "notices to officers and incident reports go the same ways. Under an account's `brand_name` leave notices, broadcasts and "
-    "incident reports, never replies and codes; nobody can answer a name, so that such a notice says the number to write to."
+    "notices to officers and incident reports go the same ways, and so does a notice that goes on from a chat to the number "
+    "joined to it. Under an account's `brand_name` leave notices, broadcasts and incident reports, never replies and codes; "
+    "nobody can answer a name, so that such a notice says the number to write to, and the author of a broadcast that asks "
+    "for an answer is warned. A notice that comes from a chat was written for it and leaves under the number. Of a broadcast "
+    "only so much waits for each account: one that is away keeps its own people waiting, and nobody else."
 )
 
 

@@ -1,6 +1,7 @@
 """Messages to many on their way: begun by the clock, written a little ahead of what leaves, held back after the first few.
 
-Only so much waits in the outbox that a pause or a stop finds little there; the rest of the audience is not written yet.
+Only so much waits in the outbox for each account that a pause or a stop finds little there; the rest of the audience is
+not written yet. An account that does not move keeps nobody else waiting (notifications.course).
 How far it is written is kept with the broadcast in the same transaction as the messages, so that whoever goes on after a
 crash writes nobody a second one and passes nobody over.
 """
@@ -16,13 +17,33 @@ from typing import Protocol
 import structlog
 
 from domain.broadcast_texts import DossierFacts, Written
-from domain.broadcasts import Broadcast, BroadcastAction, BroadcastState, Refusal, decide, most_people, seal_now
+from domain.broadcasts import (
+    AudienceKind,
+    Broadcast,
+    BroadcastAction,
+    BroadcastState,
+    Refusal,
+    decide,
+    most_people,
+    seal_now,
+)
 from domain.calendar import LOCAL_ZONE, WorkCalendar, local_day
 from domain.codes import DossierCode
 from domain.errors import SourceError, StoreError
 from domain.message import Address
 from domain.notices import Urgency
-from notifications.ports import Candidate, Contacts, MassMail, MassMessage, Portion, Recipient, Stretch, UnderWay
+from notifications.course import Course, Room, Step
+from notifications.ports import (
+    Candidate,
+    Contacts,
+    MassMail,
+    MassMessage,
+    Portion,
+    Queued,
+    Recipient,
+    Stretch,
+    UnderWay,
+)
 from notifications.routing import Reached, Routing, Ways
 from notifications.schedule import ScheduleRules, day_began, slot
 
@@ -36,6 +57,7 @@ STEERED_AT_ONCE = 200  # messages in one transaction
 STRETCHES_COUNTED = 20  # some thousand messages: a commit waits no longer than that for its turn
 COUNT_EVERY = {BroadcastState.RUNNING: timedelta(seconds=1)}
 COUNT_SELDOM = timedelta(seconds=5)
+CANARY_STILL = timedelta(minutes=1)  # none of the first few that are left went: their operator is away
 
 
 class BroadcastFigures(Protocol):
@@ -65,8 +87,8 @@ class BroadcastTexts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BroadcastRules:
-    """`page`: messages written in one transaction; `ahead`: that wait to be claimed, at most. `valid_for`: how long after
-    its moment a message may still leave.
+    """`page`: messages written in one transaction; `ahead`: that wait to be claimed, of one broadcast and for one account,
+    at most. `valid_for`: how long after its moment a message may still leave.
     """
 
     schedule: ScheduleRules
@@ -76,7 +98,7 @@ class BroadcastRules:
 
 
 def ahead_of(rates: Sequence[float]) -> int:
-    """How many messages may wait, by the rates of all accounts (a second; 0: without one)."""
+    """How many messages may wait for an account, by the rates of all of them (a second; 0: without one)."""
     return max(LEAST_AHEAD, int(SECONDS_AHEAD * max(rates, default=0.0)))
 
 
@@ -86,6 +108,7 @@ class Broadcasting:
 
     `contacts` by source: those whose dossiers say who is to be told. `read_number` makes an address of a number as a source
     has it; None: it is none. `routing`: by which accounts telephone numbers are reached.
+    `chats`: who follows may be reached in others' accounts than those of `routing`.
     `fits`: a text is no longer than one person may be sent; what a list or a source says may be longer than was foreseen.
     `under_way` and `messages` are as they were seen last.
     """
@@ -101,10 +124,12 @@ class Broadcasting:
     clock: Callable[[], datetime]
     new_id: Callable[[], int]
     figures: BroadcastFigures
+    chats: bool = False
     under_way: Mapping[str, int] = field(default_factory=dict)
     messages: Mapping[str, int] = field(default_factory=dict)  # of these, by their state in the outbox
     _counted: dict[int, datetime] = field(default_factory=dict)
     _troubled: set[int] = field(default_factory=set)
+    _still: dict[int, tuple[Mapping[str, int], datetime]] = field(default_factory=dict)  # of the first few: since when
     _looked: bool = False
 
     async def tick(self) -> None:
@@ -119,6 +144,7 @@ class Broadcasting:
             await self._attend(each)
         there = {each.broadcast.id for each in under_way}
         self._counted = {number: at for number, at in self._counted.items() if number in there}
+        self._still = {number: seen for number, seen in self._still.items() if number in there}
         self._troubled &= there
 
     def _look_over(self, under_way: Sequence[UnderWay]) -> None:
@@ -202,14 +228,33 @@ class Broadcasting:
         for _ in range(MOST_PORTIONS):
             queued = await self.mail.queued(under_way.broadcast.id)
             if under_way.canary_left == 0:
-                if not queued.due and not queued.moving:
+                if self._gone(under_way.broadcast, queued):
                     await self._move(under_way.broadcast, BroadcastAction.HOLD_CANARY)
                 return
-            most = min(self.rules.page, self.rules.ahead - queued.due, under_way.canary_left or self.rules.page)
-            after = await self._portion(under_way, most) if most > 0 else None
+            step = self._room(under_way, queued).step(Course.read(under_way.position))
+            after = await self._portion(under_way, step) if step is not None else None
             if after is None or after.all_written:
                 return
             under_way = after
+
+    def _room(self, under_way: UnderWay, queued: Queued) -> Room:
+        page = self.rules.page if under_way.canary_left is None else min(self.rules.page, under_way.canary_left)
+        return Room(
+            due=queued.due,
+            ahead=self.rules.ahead,
+            page=page,
+            accounts=self.routing.lines.keys(),
+            others=self.chats and under_way.broadcast.audience.kind is AudienceKind.FOLLOWERS,
+        )
+
+    def _gone(self, broadcast: Broadcast, queued: Queued) -> bool:
+        """The first few have left, all but those whose operator is away: they would keep all others waiting."""
+        now = self.clock()
+        before, since = self._still.get(broadcast.id, ({}, now))
+        if queued.moving or queued.due != before:
+            since = now
+        self._still[broadcast.id] = queued.due, since
+        return not queued.moving and (not queued.due or now >= since + CANARY_STILL)
 
     async def _steer(self, under_way: UnderWay) -> None:
         expires_at = self.clock() + self.rules.valid_for
@@ -237,24 +282,28 @@ class Broadcasting:
 
     # ---- one stretch of the audience
 
-    async def _portion(self, under_way: UnderWay, most: int) -> UnderWay | None:
+    async def _portion(self, under_way: UnderWay, step: Step) -> UnderWay | None:
         """How far it is then; None: somebody paused it, stopped it, or writes it."""
         broadcast = under_way.broadcast
-        stretch = await self.mail.stretch(under_way, most)
+        stretch = await self.mail.stretch(replace(under_way, position=step.at), step.most)
         addressed = await self._addressed(stretch)
+        ways = await self.routing.reach({address: _stored(each) for each, address in addressed if address is not None})
+        theirs = [each for each in addressed if not step.course.passes(step.walk, _account(*each, ways))]
         known = await self.mail.recipients(
             broadcast,
-            list(dict.fromkeys(address for _, address in addressed if address is not None)),
+            list(dict.fromkeys(address for _, address in theirs if address is not None)),
             booked_since=day_began(self.clock()),
         )
-        ways = await self.routing.reach({address: _stored(each) for each, address in addressed if address is not None})
         left_out: Counter[str] = Counter()
-        messages = list(self._messages(under_way, addressed, known, ways, left_out))
+        messages = list(self._messages(under_way, theirs, known, ways, left_out))
+        if step.course.again:
+            left_out.clear()  # they were counted where a walk came to them
+        course, end = step.course.after(step.walk, stretch.position, end=stretch.end)
         portion = Portion(
             broadcast=broadcast.id,
             before=under_way.position,
-            after=stretch.position,
-            end=stretch.end,
+            after=course.text,
+            end=end,
             messages=messages,
             left_out=left_out,
         )
@@ -266,8 +315,8 @@ class Broadcasting:
         canary = under_way.canary_left
         return replace(
             under_way,
-            position=stretch.position,
-            all_written=stretch.end,
+            position=portion.after,
+            all_written=end,
             written=under_way.written + leaving,
             canary_left=None if canary is None else max(0, canary - leaving),
         )
@@ -353,6 +402,12 @@ class Broadcasting:
             reason=leaves.reason,
             dropped=person.silent,
         )
+
+
+def _account(candidate: Candidate, address: Address | None, ways: Ways) -> str:
+    """By which somebody is reached; empty: by none."""
+    reached = None if address is None else ways.get(address) or _stored(candidate)
+    return "" if reached is None else reached.account
 
 
 def _stored(candidate: Candidate) -> Reached | None:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from notifications.ports import Notices, Outbox
+from notifications.routing import Routing
 
 log = structlog.get_logger()
 
@@ -25,6 +26,7 @@ CLOSE_PAGE = 500
 class Delivery:
     """One process at a time does this, by lease; doing it twice does no harm.
 
+    `routing`: by which account a telephone number is reached that somebody joined to a chat.
     `deferred`: rows that wait, by (account, reason); `held`: notices that wait for an operator, by source.
     """
 
@@ -33,6 +35,7 @@ class Delivery:
     clock: Callable[[], datetime]
     new_id: Callable[[], int]
     keep_closed: timedelta
+    routing: Routing = field(default_factory=Routing)
     deferred: Mapping[tuple[str, str], int] = field(default_factory=dict)
     held: Mapping[str, int] = field(default_factory=dict)
 
@@ -53,7 +56,8 @@ class Delivery:
     async def _fall_back(self) -> None:
         total = 0
         for _ in range(MOST_PAGES):
-            done = await self.notices.fall_back([self.new_id() for _ in range(FALL_BACK_PAGE)])
+            new_ids = [self.new_id() for _ in range(FALL_BACK_PAGE)]
+            done = await self.notices.fall_back(new_ids, self.routing.joined)
             total += done
             if done < FALL_BACK_PAGE:
                 break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -109,6 +109,11 @@ class LastAccounts(Protocol):
             StoreUnavailable: it is not known.
         """
         ...
+
+
+# How somebody is reached now at a telephone number they joined: given it, the account it was joined over and the one they
+# wrote by last (empty: none), the account and our address there; None: as they joined.
+JoinedWay = Callable[[Address, str, str], tuple[str, Address] | None]
 
 
 # ---- what the store knows
@@ -417,9 +422,9 @@ class Notices(Protocol):
 
     # delivery
 
-    async def fall_back(self, new_ids: Sequence[int]) -> int:
+    async def fall_back(self, new_ids: Sequence[int], way: JoinedWay | None = None) -> int:
         """Up to that many notices that were refused for good, or whose person blocked the channel, and that have not
-        expired, go once more to the next address their person agreed to. Gives how many.
+        expired, go once more to the next address their person agreed to; to a telephone number by `way`. Gives how many.
         """
         ...
 
@@ -627,11 +632,11 @@ class Portion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """Messages of a broadcast that have not come to their end: `due` may be claimed now, `moving` are claimed or handed
-    over, `open`: there is any at all, those that wait for a later moment or for somebody to resume included.
+    """Messages of a broadcast that have not come to their end: `due` may be claimed now, by account, `moving` are claimed
+    or handed over, `open`: there is any at all, those that wait for a later moment or for somebody to resume included.
     """
 
-    due: int
+    due: Mapping[str, int]
     moving: int
     open: bool
 

@@ -30,6 +30,7 @@ NOTICE_RESEND_AFTER = timedelta(minutes=10)  # long enough for a delivery report
 SHORTEST_WAIT = timedelta(seconds=1)  # of what did not leave
 LONGEST_WAIT = timedelta(minutes=10)
 LONGEST_WAIT_OF_A_LINE = timedelta(minutes=1)  # it was the line that was busy: nothing is wrong with this message
+LONGEST_WAIT_OF_A_REPLY = timedelta(minutes=1)  # somebody waits for it, with a handset that may be off
 HIGHEST_ATTEMPTS = {Category.REPLY: 2, Category.NOTICE: 2, Category.BROADCAST: 1}  # after an unknown outcome
 
 FINAL = {
@@ -57,21 +58,27 @@ def after_send(
     now: datetime,
     retry_after: float = 0.0,
 ) -> Next:
-    """What follows a result. `attempts` counts hand-overs including this one; `retry_after`, in seconds, is what the
-    channel asks of its whole line (0: it was this message that was refused for now). A reply that did not leave is tried
-    again after that, a notice or a broadcast after waits that grow with its age: to ten minutes, as for a handset that is
-    off, to one where only the line was busy.
+    """What follows a result. `attempts` counts hand-overs including this one, but for those that did not leave;
+    `retry_after`, in seconds, is what the channel asks of its whole line (0: it was this message that was refused for
+    now). What did not leave is tried again after waits that grow with its age: to ten minutes, as for a handset that is
+    off, to one of a reply, or where only the line was busy. A reply waits for a line only as long as the channel asks.
     """
     if status in FINAL:
         return Next(FINAL[status])
     if status is SendStatus.UNKNOWN:
         return _after_unknown(category, attempts, created_at, now)
     wait = max(SHORTEST_WAIT, timedelta(seconds=retry_after))
-    if category is not Category.REPLY:
-        longest = LONGEST_WAIT_OF_A_LINE if retry_after else LONGEST_WAIT
+    if longest := _longest_wait(category, of_the_line=retry_after > 0):
         wait = max(wait, min(_growing_wait(created_at, expires_at, now), longest))
     again = now + wait
     return Next(OutboxState.EXPIRED) if again >= expires_at else Next(OutboxState.READY, again)
+
+
+def _longest_wait(category: Category, *, of_the_line: bool) -> timedelta:
+    """How far its waits grow; zero: they do not."""
+    if category is Category.REPLY:
+        return timedelta() if of_the_line else LONGEST_WAIT_OF_A_REPLY
+    return LONGEST_WAIT_OF_A_LINE if of_the_line else LONGEST_WAIT
 
 
 def _growing_wait(created_at: datetime, expires_at: datetime, now: datetime) -> timedelta:

@@ -118,6 +118,11 @@ class Routing:
         named = {code: [self._moved(each, last) for each in of_one] for code, of_one in contacts.items()}
         return replace(review, followers=followers), named
 
+    def joined(self, address: Address, stored: str, last: str) -> tuple[str, Address] | None:
+        """Implements notifications.ports.JoinedWay."""
+        line = self.lines.get(self._account(address, stored, last))
+        return None if line is None or line.account == stored else (line.account, line.sender)
+
     async def _last(self, texted: Iterator[Address]) -> Mapping[Address, str]:
         """Where there is one account only, nothing depends on it, and nobody is even gathered."""
         if self.heard is None or len(self.lines) < 2:  # noqa: PLR2004 - several

@@ -29,7 +29,8 @@ PURGE = (
     """DELETE FROM inbox WHERE id IN (SELECT id FROM inbox
     WHERE id < :first_kept AND state <> 'open' ORDER BY id LIMIT :limit) RETURNING 1""",
     """DELETE FROM report WHERE id IN (SELECT r.id FROM (SELECT id, received_at FROM report ORDER BY id LIMIT :limit)
-    AS r WHERE r.received_at < :reports_before) RETURNING 1""",
+    AS r WHERE r.received_at < :reports_before OR r.id <= (SELECT max(n.id) FROM report AS n) - :reports_kept)
+    RETURNING 1""",
     """DELETE FROM subscription WHERE (recipient, dossier_code) IN (SELECT recipient, dossier_code FROM subscription
     WHERE ended_at IS NOT NULL AND ended_at < :before ORDER BY ended_at LIMIT :limit) RETURNING 1""",
     # What somebody agreed to is kept for as long as it is made use of, what they refused for as long as it holds.
@@ -67,6 +68,7 @@ CONSENT_KEPT = timedelta(
 PART_KEPT = timedelta(hours=1)  # of a message that is done: longer than parts come again
 PART_WAITS = timedelta(days=7)  # for a process to put its message together; nobody waits for an answer any more
 REPORT_WAITS = timedelta(hours=24)  # for the answer to its submit, which takes seconds
+REPORTS_KEPT = 1_000_000  # without one: somebody else's reports, sent to us by mistake, fill no disk meanwhile
 
 READ_MARK = "SELECT value FROM counter WHERE name = :name"
 NEXT_TO_MASK = """SELECT max(m.id), count(*) FROM (SELECT id FROM inbox
@@ -94,6 +96,7 @@ def purge(before: datetime, limit: int, now: int) -> Steps[int]:
         "parts_done_before": now - round(PART_KEPT.total_seconds() * 1000),
         "parts_before": now - round(PART_WAITS.total_seconds() * 1000),
         "reports_before": max(to_ms(before), now - round(REPORT_WAITS.total_seconds() * 1000)),
+        "reports_kept": REPORTS_KEPT,
         "now": now,
         "limit": limit,
     }

@@ -71,9 +71,11 @@ _WRITTEN_PERSON_COLUMNS = (*PERSON_COLUMNS, "updated_at")
 _UNFOLLOW_COLUMNS = ("recipient", "dossier_code", "ended_at")
 
 # A report under each of its keys. `turn`: of two about one segment the one with the lower counts. `place`: of the key.
+# `named`: 1 for one that says to which telephone the message went.
 HEARD_KEY_COLUMNS: Columns = (
     ("turn", "integer"),
     ("place", "integer"),
+    ("named", "integer"),
     ("external_key", "text"),
     *_of_table("report", ("account", "recipient", "sender", "status", "received_at", "error")),
 )
@@ -139,7 +141,7 @@ def journal_statements(given: Given, remembered: Remembered) -> Mapping[str, Seq
         "acknowledgements": (_acknowledge(given),),
         "results": (settle(given),),
         "blocked": (_withdraw_blocked(given), _stop_blocked(given)),
-        "submissions": (_submit(given),),
+        "submissions": (submit(given("submissions")),),
         "reports": (
             remembered.begin(match(given("heard_keys"))),
             _keep_orphans(given),
@@ -186,10 +188,10 @@ UPDATE inbox SET acknowledged_at = a.acknowledged_at, acknowledged_ok = a.acknow
 FROM {given("acknowledgements")} AS a WHERE inbox.id = a.id"""
 
 
-def _submit(given: Given) -> str:
-    """A hand-over that did not leave gives its attempt number to the next one, which overwrites its segments."""
+def submit(source: str) -> str:
+    """From a table of the list `submissions`. A hand-over that did not leave gives its attempt number to the next one, which overwrites its segments."""
     return f"""
-{_insert("submission", _SUBMISSION_COLUMNS, given("submissions"))}
+{_insert("submission", _SUBMISSION_COLUMNS, source)}
 ON CONFLICT (outbox_id, attempt, segment) DO UPDATE SET segments = excluded.segments, account = excluded.account,
     external_id = excluded.external_id, external_key = excluded.external_key, command_status = excluded.command_status,
     submitted_at = excluded.submitted_at, report_status = NULL, report_at = NULL, report_error = NULL"""
@@ -199,9 +201,10 @@ def match(heard_keys: str) -> str:
     """A query for MATCHED_COLUMNS: which submissions reports mean. `heard_keys`: a table of HEARD_KEY_COLUMNS.
 
     Of those of the account with one of its keys: first what went to the number it speaks of, then by the order of its
-    keys, then the newest, since the other side may use an id again after some weeks. A key after the first is a guess,
-    believed only with that number beside it, where one is named; and what went to another number and has come to its
-    end is not meant any more: more likely the answer to the submit is still on its way.
+    keys, then the newest, since the other side may use an id again after some weeks. What went to another telephone than
+    the one it names is not meant, however alike the ids: more likely the answer to the submit is still on its way. Where
+    what it names can be no telephone (hidden, a name), the id counts as it is written, and what has come to its end is
+    not meant any more. A key after the first is a guess, believed only with the number beside it, where one is named.
     """
     spoken_of = "o.recipient IN (k.recipient, k.sender)"
     return f"""
@@ -214,7 +217,7 @@ FROM (
     FROM {heard_keys} AS k CROSS JOIN submission AS s LEFT JOIN outbox AS o ON o.id = s.outbox_id
     WHERE s.account = k.account AND s.external_key = k.external_key AND s.outbox_id >= {oldest_judged("k")}
       AND (k.recipient IS NULL OR {spoken_of}
-        OR (k.place = 0 AND (s.report_status IS NULL OR s.report_status NOT IN ({_FINAL}))))
+        OR (k.place = 0 AND k.named = 0 AND (s.report_status IS NULL OR s.report_status NOT IN ({_FINAL}))))
 ) AS c WHERE c.choice = 1"""
 
 

@@ -202,14 +202,16 @@ def _write(dialect: Dialect, portion: Portion, now: int) -> Steps[bool]:
 
 def _queued(dialect: Dialect, broadcast: int, now: int) -> Steps[Queued]:
     rows = f"outbox AS o{dialect.by(_INDEX)} WHERE o.broadcast_id = :id AND {_OPEN}"
-    due = f"SELECT count(*) FROM {rows} AND o.state = 'ready' AND o.available_at <= :now"
+    waiting = f"""(SELECT o.account AS account, count(*) AS messages FROM {rows}
+    AND o.state = 'ready' AND o.available_at <= :now GROUP BY o.account) AS w"""
+    due = dialect.grouped(("w.account", "w.messages"), waiting)
     moving = f"SELECT count(*) FROM {rows} AND o.state IN ('claimed', 'handed_over')"
     any_of_it = f"SELECT count(*) FROM (SELECT 1 FROM {rows} LIMIT 1) AS one"
-    [(due_now, under_way, there)] = yield (
+    [(payload, under_way, there)] = yield (
         f"SELECT ({due}), ({moving}), ({any_of_it})",
         {"id": broadcast, "now": now},
     )
-    return Queued(due=due_now, moving=under_way, open=there > 0)
+    return Queued(due=dict(decode(payload, list[tuple[str, int]])), moving=under_way, open=there > 0)
 
 
 def _steer(dialect: Dialect, broadcast: int, now: int, expires_at: int, limit: int) -> Steps[int]:

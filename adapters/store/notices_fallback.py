@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from adapters.store.heard import last_accounts
 from adapters.store.notices_rows import read_params, written_params
 from adapters.store.notices_statements import Statements
 from adapters.store.rows import Row, decode, encode
 from adapters.store.steps import Steps
+from domain.message import Address
 from domain.text import unaccent
+from notifications.ports import JoinedWay
 
 FailedRow = tuple[int, str, str | None, str, int, str, str, str, str]
 SMS = "sms:"
 
 
-def fall_back(sql: Statements, new_ids: Sequence[int], *, since: int, now: int) -> Steps[tuple[int, int]]:
+def fall_back(
+    sql: Statements, new_ids: Sequence[int], way: JoinedWay | None, *, since: int, now: int
+) -> Steps[tuple[int, int]]:
     """How many were taken up of those that failed at `since` (milliseconds) or later, and how many go on."""
     if not new_ids:
         return 0, 0
@@ -24,12 +29,27 @@ def fall_back(sql: Statements, new_ids: Sequence[int], *, since: int, now: int) 
     failed = decode(payload, list[FailedRow])
     if not failed:
         return 0, 0
+    if way is not None:
+        texted = {row[-1]: Address.from_urn(row[-1]) for row in failed if row[-1].startswith(SMS)}
+        last = yield from last_accounts(sql.dialect, texted.values())
+        failed = [_by_way(row, way, texted, last) for row in failed]
     rows = encode([_row(new_id, row) for new_id, row in zip(new_ids, failed, strict=False)]) or "[]"
     yield sql.fall_back(), {"rows": rows, "now": now}
     written = yield sql.mark_fallen(), {"rows": rows}
     if written and sql.dialect.wake:
         yield sql.dialect.wake, {}
     return len(failed), len(written)
+
+
+def _by_way(failed: FailedRow, way: JoinedWay, texted: Mapping[str, Address], last: Mapping[Address, str]) -> FailedRow:
+    """As the number is reached now; a chat stays as it was joined."""
+    identifier, tried, payload, text, place, channel, joined, _, urn = failed
+    address = texted.get(urn)
+    now = None if address is None else way(address, joined, last.get(address, ""))
+    if now is None:
+        return failed
+    account, sender = now
+    return identifier, tried, payload, text, place, channel, account, sender.urn, urn
 
 
 def _row(new_id: int, failed: FailedRow) -> Row:

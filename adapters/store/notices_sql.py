@@ -30,7 +30,7 @@ from adapters.store.rows import decode, encode, from_ms, to_ms
 from adapters.store.steps import Steps, Values
 from domain.codes import DossierCode, read_reference
 from domain.message import Address
-from notifications.ports import Follower, Hold, Look, NewNotice, Recording, Review, SeenDossier, Stoppage
+from notifications.ports import Follower, Hold, JoinedWay, Look, NewNotice, Recording, Review, SeenDossier, Stoppage
 
 Result = TypeVar("Result")
 RowOf = TypeVar("RowOf")
@@ -216,10 +216,10 @@ class StoredNotices(ABC):
 
     # delivery
 
-    async def fall_back(self, new_ids: Sequence[int]) -> int:
+    async def fall_back(self, new_ids: Sequence[int], way: JoinedWay | None = None) -> int:
         now = self._clock()
-        since = self._failed_since or now - FIRST_LOOK_BACK
-        taken, written = await self._write(lambda: fall_back(self._sql, new_ids, since=to_ms(since), now=to_ms(now)))
+        since = to_ms(self._failed_since or now - FIRST_LOOK_BACK)
+        taken, written = await self._write(lambda: fall_back(self._sql, new_ids, way, since=since, now=to_ms(now)))
         if taken < len(new_ids):
             self._failed_since = now - LOOK_BACK
         return written

@@ -120,7 +120,7 @@ def questions(batch: JournalBatch) -> tuple[str | None, ...]:
             identities.append((position, message.identity, to_ms(message.received_at - LOOK_BACK)))
         if message.external_id is not None:
             externals.append((position, message.channel, message.account, message.external_id))
-        if message.identity is None and message.external_id is None:
+        else:  # with an identity, too: after a restart a long SMS is handed in once more, perhaps with more in it
             ids.append((position, message.id))
     results = [result.message_id for result in batch.results]
     closings = [closing.message.id for closing in batch.closings]

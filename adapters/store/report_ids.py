@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from adapters.store.doubts import settle_doubts
 from adapters.store.journal_sql import (
     HEARD_KEY_COLUMNS,
     KEPT_COLUMNS,
@@ -44,11 +45,16 @@ class Words(Protocol):
 
     def among_ids(self, name: str) -> str: ...
 
+    def by(self, index: str) -> str: ...
+
 
 def match_kept(words: Words, now: int) -> Steps[int]:
-    """Match what was kept of late, and forget it as kept; gives how many. `now` in epoch milliseconds, of the store."""
+    """Match what was kept of late or ends a doubt, and forget it as kept; gives how many. `now` in epoch milliseconds, of the store."""
+    settling = yield from settle_doubts(words, now)
     since = now - round(LOOKED_BACK.total_seconds() * 1000)
-    kept: Sequence[KeptRow] = yield _RECENT, {"since": since, "limit": LOOKED_AT}
+    recent: Sequence[KeptRow] = yield _RECENT, {"since": since, "limit": LOOKED_AT}
+    by_id = {row[0]: row for row in (*settling, *recent)}
+    kept = [by_id[identifier] for identifier in sorted(by_id)]
     reports = [heard_again(row) for row in kept]
     keys = [row for report, turn in turns(reports) for row in heard_keys(report, turn)]
     if not keys:

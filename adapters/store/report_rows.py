@@ -15,6 +15,7 @@ from domain.message import Address, DeliveryReport, DeliveryStatus, SendResult
 KeptRow = tuple[int, str, str, str, str, str, str | None, str | None, str, int, str, str]
 
 NO_KEYS = "[]"
+SHORTEST_TELEPHONE = 10  # digits, with the country
 _SUBMISSION_ACCOUNT, _SUBMISSION_KEY = 4, 6  # in a row of the list `submissions`
 
 
@@ -72,7 +73,17 @@ def heard_keys(report: DeliveryReport, turn: int) -> Iterable[Row]:
         to_ms(report.received_at),
         report.error,
     )
-    return [(turn, place, key, *about) for place, key in enumerate(report.keys)]
+    named = int(_names_telephone(report))
+    return [(turn, place, named, key, *about) for place, key in enumerate(report.keys)]
+
+
+def _names_telephone(report: DeliveryReport) -> bool:
+    """It says to which one the message went; from some SMSCs, in the sender's place, with a short number of ours for it."""
+    if report.recipient is None or not report.recipient.value.isdecimal():
+        return False
+    short = len(report.recipient.value) < SHORTEST_TELEPHONE
+    told = report.sender if short else report.recipient
+    return told is not None and told.value.isdecimal() and len(told.value) >= SHORTEST_TELEPHONE
 
 
 def _report_row(report: DeliveryReport, now: int) -> Row:

@@ -154,11 +154,12 @@ outbox = Table(
         "id",
         where="category <> 'reply' AND delivery_status IN ('undeliverable', 'expired', 'rejected', 'deleted')",
     ),
-    # What of a broadcast has not come to its end; how many of them somebody gets a day.
+    # What of a broadcast has not come to its end, counted by account in the index; how many of them somebody gets a day.
     _partial(
         "ix_outbox_broadcast_open",
         "broadcast_id",
         "state",
+        "account",
         "available_at",
         where="broadcast_id IS NOT NULL AND state IN ('ready', 'held', 'claimed', 'handed_over')",
     ),

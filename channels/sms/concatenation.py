@@ -9,67 +9,18 @@ The moments here are seconds of a clock that never jumps; only what is read back
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
+from typing import Final
 
+from channels.sms.gathering import Bounds, Gathering, come_by, heard, known_by
 from channels.sms.ports import Part, SetKey
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """How long (seconds) and how many."""
-
-    timeout: float  # without news: what is there is worked with
-    remembered: float = 600.0  # after it was done
-    meant_after: float = 60.0  # the same message is no redelivery any more: somebody asks again
-    retry: float = 2.0  # after it could not be handed in
-    sets: int = 10_000
-    sets_per_sender: int = 20
-
-
-class Gathering:
-    """What is there of one message."""
-
-    __slots__ = (
-        "acknowledged",
-        "again",
-        "done_at",
-        "durable",
-        "handed_in",
-        "heard_at",
-        "key",
-        "parts",
-        "set_id",
-        "under_way",
-    )
-
-    def __init__(self, set_id: int, key: SetKey, heard_at: float) -> None:
-        self.set_id = set_id
-        self.key = key
-        self.parts: dict[int, Part] = {}  # in the order they came
-        self.durable: set[int] = set()
-        self.under_way = 0  # parts that are being written
-        self.heard_at = heard_at
-        self.handed_in = False
-        self.done_at: float | None = None
-        self.again: set[int] = set()  # parts that came again long after it was done
-        self.acknowledged = True  # as far as is known, all acknowledgements were written to a link that lived
-
-    @property
-    def whole(self) -> bool:
-        return len(self.durable) == self.key.total
-
-    @property
-    def in_order(self) -> Sequence[Part]:
-        return [self.parts[number] for number in sorted(self.parts)]
-
-    @property
-    def last(self) -> Part:
-        """The part that came last."""
-        return next(reversed(self.parts.values()))
+MOST_AT_ONCE: Final = 200  # messages handed in before others have their turn on the event loop
 
 
 class Reassembly:
@@ -98,7 +49,7 @@ class Reassembly:
     def restore(self, parts: Iterable[Part], now: float, today: datetime) -> None:
         """What was kept before a start; `parts` by set and number. `today` dates them, `now` is the same moment."""
         sets = [list(some) for _, some in groupby(parts, lambda part: part.set_id)]
-        for some in sorted(sets, key=_heard):
+        for some in sorted(sets, key=heard):
             self._restore(sorted(some, key=lambda part: part.received_at), now, today)
 
     def add(self, part: Part, now: float) -> Sequence[Part] | None:
@@ -115,8 +66,8 @@ class Reassembly:
         ):  # another message with this reference: the one before, or a new one
             past = self._past.get(part.key)
             former = past.parts.get(part.number) if past is not None else None
-            if former is not None and former.same(part):
-                return ()
+            if past is not None and former is not None and former.same(part):
+                return known_by(past, part)
             self._close(gathering)
             return self._begin([part], now)
         if part.number in gathering.durable:
@@ -126,23 +77,28 @@ class Reassembly:
     def kept(self, parts: Iterable[Part]) -> None:
         """These are durable."""
         for part in parts:
-            gathering = self._open.get(part.key)
-            if gathering is None or gathering.set_id != part.set_id:
+            gathering = self._of(part)
+            if gathering is None:
                 continue
             gathering.under_way -= 1
             gathering.parts.setdefault(part.number, part)
             gathering.durable.add(part.number)
-            if gathering.whole:
+            if gathering.whole and gathering.set_id not in self._closed:
                 self._close(gathering)
 
     def lost(self, parts: Iterable[Part]) -> None:
-        """These could not be kept and will come again. Their set stays: part of it may be in the store."""
+        """These could not be kept and will come again. A set of which nothing is left is only to be done: part of it may
+        be in the store.
+        """
         for part in parts:
-            gathering = self._open.get(part.key)
-            if gathering is not None and gathering.set_id == part.set_id:
-                gathering.under_way -= 1
-                if part.number not in gathering.durable:
-                    gathering.parts.pop(part.number, None)
+            gathering = self._of(part)
+            if gathering is None:
+                continue
+            gathering.under_way -= 1
+            if part.number not in gathering.durable:
+                gathering.parts.pop(part.number, None)
+            if not (gathering.parts or gathering.under_way or gathering.set_id in self._closed):
+                self._close(gathering)
 
     def acknowledged(self, part: Part, *, written: bool) -> None:
         """It was acknowledged; `written`: to a link that lived."""
@@ -150,14 +106,18 @@ class Reassembly:
         if gathering is not None:
             gathering.acknowledged = gathering.acknowledged and written
 
-    def ready(self, now: float) -> Sequence[Gathering]:
-        """What is to be handed in now, each to be told to `done` or `refused`. One without parts is only to be done."""
+    def ready(self, now: float, most: int = MOST_AT_ONCE) -> Sequence[Gathering]:
+        """What is to be handed in now, each to be told to `done` or `refused`. One without parts is only to be done.
+        Fewer than `most`: that is all.
+        """
         self._forget_old(now)
         for gathering in self._overdue(now):
             self._close(gathering)
         while self._later and self._later[0][0] <= now:
             self._ready.append(self._later.popleft()[1])
-        ready, self._ready = list(self._ready), deque()
+        ready = list(islice((gathering for gathering in self._ready if not gathering.under_way), most))
+        taken = {gathering.set_id for gathering in ready}
+        self._ready = deque(gathering for gathering in self._ready if gathering.set_id not in taken)
         return ready
 
     def refused(self, gathering: Gathering, now: float) -> None:
@@ -177,27 +137,35 @@ class Reassembly:
     def _to_past(self, part: Part, now: float) -> Sequence[Part] | None:
         """No set is open. The last one of its key may have had this part, or have been given up for lack of it."""
         past = self._past.get(part.key)
-        known = past.parts.get(part.number) if past is not None else None
-        if past is None or (known is not None and not known.same(part)):
+        if past is None:
             return self._begin([part], now)
+        known = past.parts.get(part.number)
         if known is None:
             return self._begin([*past.parts.values(), part], now)
-        if self._meant(past, part, now):
-            again = [replace(each, session=part.session, received_at=part.received_at) for each in past.in_order]
-            return self._begin(again, now)
-        return ()
+        if not known.same(part):
+            return self._begin([*self._same_beginning(past, part, now), part], now)
+        if part.number in past.durable:
+            past.again[part.number] = now
+        if self._meant(past, now):
+            return self._begin([come_by(part, each) for each in past.in_order], now)
+        return known_by(past, part)
 
-    def _meant(self, past: Gathering, part: Part, now: float) -> bool:
+    def _same_beginning(self, past: Gathering, part: Part, now: float) -> Sequence[Part]:
+        """Another message under the same reference may begin with the same words, which came just before this part. Only
+        a beginning is taken: a last part that came again belongs to the message before.
+        """
+        before = range(1, part.number)
+        lately = all(now - past.again.get(number, -math.inf) <= self._bounds.timeout for number in before)
+        return [come_by(part, past.parts[number]) for number in before] if lately else ()
+
+    def _meant(self, past: Gathering, now: float) -> bool:
         """Every part of it came once more, long after: there are handsets that use one reference for all they send.
         Whether it is a redelivery all the same is the journal's to say, as with a short message.
         """
-        if past.done_at is None or now - past.done_at < self._bounds.meant_after:
+        if past.done_at is None:
             return False
-        if now - past.heard_at > self._bounds.timeout:
-            past.again.clear()
-        past.heard_at = now
-        past.again.add(part.number)
-        return len(past.again) == past.key.total
+        since = max(past.done_at + self._bounds.meant_after, now - self._bounds.timeout)
+        return sum(at >= since for at in past.again.values()) == past.key.total
 
     def _begin(self, parts: Sequence[Part], now: float) -> Sequence[Part] | None:
         """A set of these."""
@@ -228,6 +196,8 @@ class Reassembly:
 
     def _close(self, gathering: Gathering) -> None:
         key = gathering.key
+        if gathering.restored and gathering.parts.keys() != set(gathering.restored):
+            gathering.message_id = self._new_id()  # what was handed in is another message
         del self._open[key]
         theirs = self._senders[key.sender]
         del theirs[key]
@@ -235,7 +205,8 @@ class Reassembly:
             del self._senders[key.sender]
         self._closed[gathering.set_id] = gathering
         self._ready.append(gathering)
-        self._past[key] = gathering
+        if gathering.parts:
+            self._past[key] = gathering
 
     def _overdue(self, now: float) -> Sequence[Gathering]:
         """Of which too long nothing was heard; while a part is being written, one waits for that."""
@@ -268,6 +239,7 @@ class Reassembly:
         gathering = Gathering(last.set_id, last.key, heard)
         gathering.parts = {part.number: part for part in parts}
         gathering.durable = set(gathering.parts)
+        gathering.restored = frozenset(gathering.parts)
         gathering.acknowledged = False  # nobody knows
         if (former := self._open.get(last.key)) is not None:
             self._close(former)
@@ -279,8 +251,3 @@ class Reassembly:
             gathering.done_at = now - max((today - last.done_at).total_seconds(), 0.0)
             self._forget.append((gathering.done_at, gathering))
             self._past[last.key] = gathering
-
-
-def _heard(parts: Sequence[Part]) -> tuple[datetime, int]:
-    last = max(parts, key=lambda part: part.received_at)
-    return last.received_at, last.set_id

@@ -19,6 +19,7 @@ from domain import gsm
 _CONCATENATION_8: Final = 0x00  # information elements of TS 23.040 §9.2.3.24
 _CONCATENATION_16: Final = 0x08
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_LARGEST_PIECE: Final = 1_000  # characters to be composed at once; more than four parts hold
 _SEPTET: Final = 7
 _OCTET: Final = 8
 
@@ -153,7 +154,20 @@ def decode_text(
     if kind is _Kind.BINARY:
         return Decoded(text="", raw=body, binary=True)
     text, damaged = _ALPHABETS[default_alphabet](body) if kind is _Kind.DEFAULT else _READERS[kind](body)
-    return Decoded(text=unicodedata.normalize("NFC", text), raw=body, damaged=damaged)
+    return Decoded(text=_composed(text), raw=body, damaged=damaged)
+
+
+def _composed(text: str) -> str:
+    """NFC, of a long text piece by piece: to order the marks piled on one letter costs the square of their number."""
+    pieces: list[str] = []
+    at = 0
+    while at < len(text):
+        end = at + _LARGEST_PIECE
+        if end < len(text):
+            end = text.rfind(" ", at, end) + 1 or end
+        pieces.append(unicodedata.normalize("NFC", text[at:end]))
+        at = end
+    return "".join(pieces)
 
 
 def _kind(data_coding: int) -> _Kind:

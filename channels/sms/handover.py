@@ -78,10 +78,11 @@ class Listener(Protocol):
 class PutOff:
     """What the SMSC said of a message it does not take yet. Times are on the queue's clock."""
 
-    __slots__ = ("since", "status", "statuses", "times")
+    __slots__ = ("since", "status", "statuses", "taken_before", "times")
 
-    def __init__(self, since: float) -> None:
+    def __init__(self, since: float, taken_before: int) -> None:
         self.since = since
+        self.taken_before = taken_before  # segments of others, when it began
         self.times = 0
         self.status = 0  # the last command_status
         self.statuses: dict[int, int] = {}  # that of each segment that was put off

@@ -5,9 +5,11 @@ passed in).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, takewhile
+from typing import Final
 
 from channels.sms import numbers, reports
 from channels.sms.account import SmppAccount
@@ -19,6 +21,9 @@ from domain.message import Address, DeliveryReport, InboundMessage
 CHANNEL = "sms"
 SHORTEST_TELEPHONE = 9  # digits, without the country
 NAMELESS = "unknown"  # stands for a sender that hides; no number, so it gets no reply
+# "Missing": stands where parts are. Neither a code nor a command is read across a word nobody knows.
+GAP: Final = "[thieu]"
+_SPACES: Final = re.compile(r"(\s+)")
 
 
 class Incoming:
@@ -121,19 +126,20 @@ class Incoming:
         )
 
     def _text(self, parts: Sequence[Part]) -> tuple[str, bytes | None]:
-        """What the parts say, and their octets if some were not clean. Where a part is missing a line ends, and the
-        words beside the gap are left out: half a dossier code could be somebody else's.
+        """What the parts say, and their octets if some were not clean. Where parts are missing stands GAP, and the words
+        beside it are left out: half a dossier code could be somebody else's.
         """
         total = parts[0].key.total
-        texts: list[str] = []
+        texts = [] if parts[0].number == 1 else [""]
         unclean = False
         for run in _runs(parts):
             read = [self._decoded([_payload(each) for each in some], coding) for coding, some in groupby(run, _coding)]
             unclean = unclean or any(each.damaged or each.binary for each in read)
             text = "".join(each.text for each in read)
-            text = text if run[0].number == 1 else _without_first_word(text)
-            texts.append(text if run[-1].number == total else _without_last_word(text))
-        return "\n".join(texts), b"".join(part.body for part in parts) if unclean else None
+            text = text if run[0].number == 1 else _behind_gap(text)
+            texts.append(text if run[-1].number == total else _before_gap(text))
+        texts += [] if parts[-1].number == total else [""]
+        return GAP.join(texts), b"".join(part.body for part in parts) if unclean else None
 
     def _decoded(self, payloads: Sequence[Payload], data_coding: int) -> Decoded:
         account = self._account
@@ -181,11 +187,23 @@ def _payload(part: Part) -> Payload:
     return Payload(header=part.header, body=part.body)
 
 
-def _without_first_word(text: str) -> str:
-    begin = next((at for at, letter in enumerate(text) if letter.isspace()), len(text))
-    return text[begin:]
+def _behind_gap(text: str) -> str:
+    return "".join(_whole_words(_SPACES.split(text)))
 
 
-def _without_last_word(text: str) -> str:
-    end = next((at for at in range(len(text), 0, -1) if text[at - 1].isspace()), 0)
-    return text[:end]
+def _before_gap(text: str) -> str:
+    return "".join(reversed(_whole_words(_SPACES.split(text)[::-1])))
+
+
+def _whole_words(words: Sequence[str]) -> Sequence[str]:
+    """Words and the spaces between them, beginning at a gap: without the first word, of which half may be missing, and
+    as codes are typed with spaces, too, without the numbers that follow a number.
+    """
+    begin = 1
+    if _may_be_of_a_code(words[0]):
+        begin += 2 * sum(1 for _ in takewhile(_may_be_of_a_code, words[2::2]))
+    return words[begin:]
+
+
+def _may_be_of_a_code(word: str) -> bool:
+    return not any(map(str.isalpha, word)) or any(map(str.isdecimal, word))

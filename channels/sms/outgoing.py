@@ -7,8 +7,7 @@ last message counts down the batch. Whose turn it is: channels.sms.ways; how fas
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -17,7 +16,8 @@ from channels.sms import commands as c
 from channels.sms import statuses
 from channels.sms.account import SmppAccount
 from channels.sms.counters import SmsCounters
-from channels.sms.handover import Batch, Handover, Outward, Part, PutOff, Unanswered
+from channels.sms.full_queues import FullQueues
+from channels.sms.handover import Batch, Handover, Outward, Part, Unanswered
 from channels.sms.statuses import Verdict
 from channels.sms.throttle import Throttle
 from channels.sms.ways import Link, Request, Turns, Way
@@ -30,15 +30,6 @@ log = structlog.get_logger()
 
 NOT_BOUND: Final = "not_bound"
 EXPIRED: Final = "expired"
-BUSY_TRIES: Final = 3  # of a segment, where it may be this person's queue at the SMSC that is full
-OUTCOMES: Final[Mapping[Verdict, SendStatus]] = MappingProxyType(
-    {
-        Verdict.TAKEN: SendStatus.ACCEPTED,
-        Verdict.LATER: SendStatus.RETRY,
-        Verdict.NEVER: SendStatus.REJECTED,
-        Verdict.BLOCKED: SendStatus.STOPPED,
-    }
-)
 
 
 class Outgoing:
@@ -50,8 +41,9 @@ class Outgoing:
     What the SMSC puts off keeps its place in the queue and is written again, under a new sequence number, after the
     pause and at the lower rate; segments it has taken are not sent again. It comes back to be retried
     - after `throttle_hold` seconds, or when it has expired;
-    - once the SMSC has put each of its segments off three times for a reason that may be this person's: one handset
-      that is off must not hold up everybody else;
+    - once the SMSC has put each of its segments off three times for a reason that may be this person's, at once where
+      it was this person's the last time: one handset that is off must not hold up everybody else, and from when it is
+      known to be the handset nobody pauses for it (channels.sms.full_queues);
     - with everything that waits, once the SMSC has taken nothing at all for `throttle_hold`;
     - at once, when somebody waits for us to be done.
     A message that comes back with some of its segments taken goes again whole: the telephone gets these twice, under
@@ -65,6 +57,7 @@ class Outgoing:
         self._clock = clock  # seconds that only rise
         self._throttle = Throttle(account, clock())
         self._turns = Turns()
+        self._full = FullQueues()
         self._entries = 0
         self._nothing_taken_since: float | None = None  # the SMSC put something off, and has taken nothing since
         self._log = SparingLog(log, Sparing(clock)).bind(account=account.name)
@@ -88,7 +81,9 @@ class Outgoing:
         return self._throttle.rate(self._clock())
 
     def attach(self, link: Link) -> None:
-        """From now on `link` is written to, beside the others."""
+        """From now on `link` is written to, beside the others; one that is already goes on as it is."""
+        if self._turns.way_of(link) is not None:
+            return
         if not self._turns.ways:
             self._nothing_taken_since = None  # what was refused before we were away is old news
         self._turns.ways.append(Way(link))
@@ -178,6 +173,7 @@ class Outgoing:
         if command_status == c.ROK:
             self._counters.accepted += 1
             self._nothing_taken_since = None
+            self._full.taken(part.message)
             part.message.decided(SendStatus.ACCEPTED, part.result(c.ROK, message_id))
             return
         verdict = self._verdicts.get(command_status, statuses.UNLISTED)
@@ -189,7 +185,7 @@ class Outgoing:
         else:
             self._counters.rejected += 1
         reason = statuses.name_of(command_status)
-        part.message.decided(OUTCOMES[verdict], part.result(command_status), reason)
+        part.message.decided(statuses.OUTCOMES[verdict], part.result(command_status), reason)
         self._give_back(part.message, reason, 0.0)  # what is left of it
 
     def unanswered(self, part: Part, why: Unanswered) -> None:
@@ -249,15 +245,13 @@ class Outgoing:
         now = self._clock()
         message = part.message
         self._counters.throttled += 1
-        self._slow_down(part, command_status, now)
-        put_off = message.put_off = message.put_off or PutOff(now)
-        put_off.again(part.number, command_status)
-        tried_enough = self._verdicts[command_status] is Verdict.BUSY and put_off.times >= BUSY_TRIES * len(
-            put_off.statuses
-        )
+        self._full.put_off(message, now).again(part.number, command_status)
+        busy = self._verdicts[command_status] is Verdict.BUSY
+        if not (busy and self._full.is_readers(message)):
+            self._slow_down(part, command_status, now)
         lost = message.way not in self._turns.ways
         self._turns.put_back(part)
-        if lost or tried_enough or message.hopeless:
+        if lost or message.hopeless or (busy and self._full.give_up(message)):
             self._give_back(message, statuses.name_of(command_status), self._pause_after(message))
         else:
             self._counters.requeued += 1

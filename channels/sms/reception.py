@@ -20,14 +20,16 @@ import structlog
 from channels.base import Arrival, Inlet, ReportArrival, Settlement
 from channels.sms import commands as c
 from channels.sms.account import SmppAccount
-from channels.sms.concatenation import Bounds, Gathering, Reassembly
+from channels.sms.concatenation import MOST_AT_ONCE, Reassembly
 from channels.sms.counters import SmsCounters
+from channels.sms.gathering import Bounds, Gathering
 from channels.sms.incoming import Incoming
 from channels.sms.outgoing import Outgoing
 from channels.sms.ports import Part, PartStore, SentIds
 from channels.sms.reports import is_acknowledgement
 from channels.sms.session import Delivery, Session
 from channels.sms.unflagged import Suspect, Unflagged
+from channels.sparing import Sparing, SparingLog
 from domain.errors import StoreError
 
 log = structlog.get_logger()
@@ -75,7 +77,7 @@ class Reception:
         self._done: dict[int, datetime] = {}  # sets, to be written down
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._log = log.bind(account=account.name)
+        self._log = SparingLog(log, Sparing(self._loop.time)).bind(account=account.name)
         self._unflagged: Unflagged | None = None
         if sent_ids is not None and account.reports_by_content:
             self._unflagged = Unflagged(account.name, sent_ids, believed=self._believed, person=self._of_a_person)
@@ -89,7 +91,7 @@ class Reception:
             try:
                 self._take(session, delivery, now)
             except Exception as error:  # noqa: BLE001 - no text or number may reach the log with a traceback
-                log.error("sms.delivery_failed", session=session.name, error=type(error).__name__)  # noqa: TRY400 - same
+                self._log.error("sms.delivery_failed", session=session.name, error=type(error).__name__)
                 delivery.settle(Settlement.REFUSED)
 
     def room_changed(self) -> None:
@@ -167,7 +169,10 @@ class Reception:
     async def _keep_parts(self) -> None:
         await self._load()
         while True:
-            self._hand_in()
+            more = self._hand_in()
+            while more == MOST_AT_ONCE:  # after a restart, or while the journal is away, they are thousands
+                await asyncio.sleep(0)
+                more = self._hand_in()
             await self._next()
             self._wake.clear()
             if self._keeping or self._done:
@@ -195,12 +200,15 @@ class Reception:
         for _, delivery in early:
             delivery.settle(Settlement.REFUSED)
 
+    @property
+    def _pause(self) -> float:
+        return min(LONGEST_PAUSE, self._bounds.timeout / LOOKS_PER_TIMEOUT, self._bounds.retry)
+
     async def _next(self) -> None:
         """Until there is something to write, or something can be overdue."""
         idle = not (self._reassembly.waiting or self._done)
-        pause = None if idle else min(LONGEST_PAUSE, self._bounds.timeout / LOOKS_PER_TIMEOUT, self._bounds.retry)
         with suppress(TimeoutError):
-            async with asyncio.timeout(pause):
+            async with asyncio.timeout(None if idle else self._pause):
                 await self._wake.wait()
 
     async def _write(self) -> None:
@@ -213,6 +221,7 @@ class Reception:
             self._log.warning("sms.parts_not_kept", error=str(error), parts=len(parts))
             self._done = done | self._done  # with the next
             self._not_kept(keeping)
+            await asyncio.sleep(self._pause)  # an SMSC that sends again at once would have us ask as often
         else:
             self._counters.parts += len(parts)
             self._kept(keeping)
@@ -231,8 +240,10 @@ class Reception:
 
     # ---- messages
 
-    def _hand_in(self) -> None:
-        for gathering in self._reassembly.ready(self._loop.time()):
+    def _hand_in(self) -> int:
+        """How many there were."""
+        ready = self._reassembly.ready(self._loop.time())
+        for gathering in ready:
             if not gathering.parts:  # the store may hold a part we were not told of
                 self._finish(gathering)
                 continue
@@ -241,6 +252,7 @@ class Reception:
             except Exception as error:  # noqa: BLE001 - no text or number may reach the log with a traceback
                 self._log.error("sms.delivery_failed", error=type(error).__name__)
                 self._reassembly.refused(gathering, self._loop.time())
+        return len(ready)
 
     def _arrive(self, gathering: Gathering) -> None:
         if not gathering.handed_in:
@@ -249,7 +261,7 @@ class Reception:
                 self._counters.long_messages += 1
             else:
                 self._counters.long_messages_incomplete += 1
-        message = self._incoming.assembled(gathering.set_id, gathering.in_order, gathering.last)
+        message = self._incoming.assembled(gathering.message_id, gathering.in_order, gathering.last)
         self._inlet.arrive(Arrival(message, partial(self._settle, gathering)))
 
     def _settle(self, gathering: Gathering, settlement: Settlement) -> bool:

@@ -11,6 +11,7 @@ from smpplib import consts
 
 from channels.sms import commands as c
 from channels.sms.account import SmppAccount
+from domain.message import SendStatus
 
 # The standard's word without its common prefix: RTHROTTLED, RINVDSTADR.
 NAMES: Mapping[int, str] = MappingProxyType(
@@ -40,6 +41,16 @@ class Verdict(enum.Enum):
         """The account is silent for a moment."""
         return self in {Verdict.TOO_MUCH, Verdict.BUSY}
 
+
+# What it makes of a message; where the account pauses, nothing is decided.
+OUTCOMES: Final[Mapping[Verdict, SendStatus]] = MappingProxyType(
+    {
+        Verdict.TAKEN: SendStatus.ACCEPTED,
+        Verdict.LATER: SendStatus.RETRY,
+        Verdict.NEVER: SendStatus.REJECTED,
+        Verdict.BLOCKED: SendStatus.STOPPED,
+    }
+)
 
 # Every status of the standard. Those of a bind, of other commands, or of fields we do not send are as final as the
 # rest: what an SMSC does not take for a reason we do not understand, it will not take a second time.

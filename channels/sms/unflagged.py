@@ -18,6 +18,7 @@ import structlog
 from channels.base import Settlement
 from channels.sms.ports import SentIds
 from channels.sms.session import Delivery, Session
+from channels.sparing import Sparing, SparingLog
 from domain.errors import StoreError
 from domain.message import DeliveryReport
 
@@ -66,7 +67,7 @@ class Unflagged:
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Suspect] = []
         self._wake = asyncio.Event()
-        self._log = log.bind(account=account)
+        self._log = SparingLog(log, Sparing(self._loop.time)).bind(account=account)
 
     def take(self, session: Session, delivery: Delivery, report: DeliveryReport, received_at: datetime) -> None:
         """Look at it soon."""

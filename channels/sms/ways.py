@@ -113,15 +113,10 @@ class Turns:
 
     def next(self) -> tuple[Way, Handover] | None:
         """The message whose turn it is and a link that has room for it; None: there is none."""
-        head = None
-        for lane in self.lanes:
-            if lane:
-                head = lane[0]
-                break
         if len(self.ways) > 1:
-            return self._among(head)
+            return self._among(self._head())
         for way in self.ways:
-            message = way.would_write(head)
+            message = way.would_write(next((lane[0] for lane in self.lanes if lane), None))
             if message is not None and way.takes(message):
                 return way, message
         return None
@@ -129,7 +124,7 @@ class Turns:
     def take(self, way: Way, message: Handover) -> Part:
         """The next segment of what `next` said, now gone from the queue."""
         if message is not way.open:
-            (way.tied if message.way is not None else self.lanes[message.lane]).popleft()
+            _take_out(way.tied if message.way is not None else self.lanes[message.lane], message)
             message.way = way
         part = message.waiting.pop()
         way.open = message if message.waiting else None
@@ -174,13 +169,12 @@ class Turns:
 
     def _among(self, head: Handover | None) -> tuple[Way, Handover] | None:
         """The message that goes before the others' next; of several ways for it, the one with most room, in turn."""
-        bound = self._bound(head)
         chosen: Way | None = None
         message: Handover | None = None
         count = len(self.ways)
         for step in range(1, count + 1):
             way = self.ways[(self._last + step) % count]
-            mine = way.would_write(head if bound is None or bound is way else None)
+            mine = way.would_write(head)
             if mine is None or not way.takes(mine):
                 continue
             if (
@@ -195,29 +189,35 @@ class Turns:
         self._last = self.ways.index(chosen)
         return chosen, message
 
-    def _bound(self, head: Handover | None) -> Way | None:
-        """The way by which this person has a message of the same kind to be finished first: no other may overtake it."""
-        if head is None:
-            return None
-        for way in self.ways:
-            for earlier in way.unfinished:
-                if earlier.recipient == head.recipient and earlier.lane == head.lane and earlier.key < head.key:
-                    return way
-        return None
+    def _head(self) -> Handover | None:
+        """The first that may go by any link: behind whoever waits for one, which may be stuck, others go on."""
+        return next((message for lane in self.lanes for message in lane if not self._bound(message)), None)
+
+    def _bound(self, message: Handover) -> bool:
+        """This person has a message of the same kind to be finished first, on some link: none may overtake it."""
+        return any(
+            earlier.recipient == message.recipient and earlier.lane == message.lane and earlier.key < message.key
+            for way in self.ways
+            for earlier in way.unfinished
+        )
 
     def _leave(self, message: Handover) -> None:
         """Out of where it stands."""
         way = message.way
         if way is None:
-            lane = self.lanes[message.lane]
-            if lane[0] is message:
-                lane.popleft()
-            else:
-                lane.remove(message)
+            _take_out(self.lanes[message.lane], message)
         elif way.open is message:
             way.open = None
         elif message in way.tied:
             way.tied.remove(message)
+
+
+def _take_out(queue: deque[Handover], message: Handover) -> None:
+    """Mostly it is the first."""
+    if queue[0] is message:
+        queue.popleft()
+    else:
+        queue.remove(message)
 
 
 def _insert(queue: deque[Handover], message: Handover) -> None:

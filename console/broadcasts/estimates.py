@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from console.broadcasts.counts import Counts
@@ -12,6 +12,7 @@ from console.broadcasts.sizing import Cost, Segments, Size, cost_of, size_of
 from domain.broadcast_fitness import longest_values
 from domain.broadcast_texts import LONGEST_VALUE
 from domain.broadcasts import Audience
+from domain.invitations import invites_answer
 from domain.officers import Officer
 
 USUAL: Final[Mapping[str, int]] = {"ma_ho_so": 20, "co_quan": 15, "ngay_hen": 10, "thu_tuc": 40, "trang_thai": 15}
@@ -22,12 +23,14 @@ _LETTER: Final = "x"  # takes one unit in either alphabet, as letters do
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
     """What sending takes. `segments` counts as the SMS channel that sends does; `tps` is what it sends a second now, 0:
-    nothing.
+    nothing. `names`: the registered ones it may leave under, which nobody can answer; `numbers`: ours that can be.
     """
 
     segments: Segments
     tps: Callable[[], float]
     dong_per_segment: float
+    names: Sequence[str] = ()
+    numbers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,8 @@ class Estimate:
     cost: Cost | None = None
     counting: bool = False
     known: int = 0
+    unanswered: frozenset[str] = frozenset()
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +76,9 @@ class Estimator:
             counted = await self.counts.of(officer.id, audience, broadcast=broadcast, scope=scope)
         values = values_of(columns, counted.count.longest if counted else {})
         sizes = [size_of(name, text, values, self.rates.segments) for name, text in texts.items() if text]
+        alone = Estimate(sizes=sizes, unanswered=self._unanswered(texts), names=self.rates.names)
         if counted is None:
-            return Estimate(sizes=sizes)
+            return alone
         known = known if counted.count.more else 0
         cost = cost_of(
             [size.most for size in sizes],
@@ -80,9 +86,12 @@ class Estimator:
             dong_per_segment=self.rates.dong_per_segment,
             tps=self.rates.tps(),
         )
-        return Estimate(
-            sizes=sizes, count=counted.count, cost=cost, counting=counted.going_on and not known, known=known
-        )
+        return replace(alone, count=counted.count, cost=cost, counting=counted.going_on and not known, known=known)
+
+    def _unanswered(self, texts: Mapping[str, str]) -> frozenset[str]:
+        if not self.rates.names:
+            return frozenset()
+        return frozenset(name for name, text in texts.items() if invites_answer(text, self.rates.numbers))
 
 
 def values_of(columns: Sequence[str], listed: Mapping[str, str]) -> Mapping[str, tuple[str, str]]:

@@ -150,7 +150,11 @@ def trail_of(entries: Sequence[AuditEntry], texts: Words) -> Sequence[Mapping[st
 def sections_of(estimate: Estimate, texts: Words) -> Sequence[Section]:
     """Everything that is told while somebody writes."""
     sections = [
-        Section(title=texts["broadcast_language"][size.language], rows=_size(size, texts)) for size in estimate.sizes
+        Section(
+            title=texts["broadcast_language"][size.language],
+            rows=[*_size(size, texts), *_unanswered(size.language, estimate, texts)],
+        )
+        for size in estimate.sizes
     ]
     if estimate.count is not None:
         sections.append(Section(title=texts["broadcast_count"]["people_title"], rows=_people(estimate, texts)))
@@ -170,6 +174,13 @@ def _size(size: Size, texts: Words) -> Sequence[tuple[str, str]]:
         (words["plain"], plain),
     )
     return [row for row in rows if row[1]]
+
+
+def _unanswered(language: str, estimate: Estimate, texts: Words) -> Iterator[tuple[str, str]]:
+    """A warning: it may be sent as it is."""
+    if language in estimate.unanswered:
+        words = texts["broadcast_count"]
+        yield words["unanswered"], words["unanswered_value"].format(names=", ".join(estimate.names))
 
 
 def _people(estimate: Estimate, texts: Words) -> Sequence[tuple[str, str]]:

@@ -64,6 +64,7 @@ def make_broadcasting(
         clock=opened.clock,
         new_id=new_id,
         figures=figures,
+        chats=bool(settings.telegram or settings.zalo),
     )
 
 

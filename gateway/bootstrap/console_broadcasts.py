@@ -25,7 +25,7 @@ from console.page import Pages
 from domain.message import Address
 from gateway.bootstrap.broadcasts import make_broadcast_writer, make_fitness, read_number, segments_of
 from gateway.bootstrap.notices import schedule_rules
-from gateway.bootstrap.routing import carriers, make_routing
+from gateway.bootstrap.routing import carriers, make_routing, names_of
 from gateway.bootstrap.store import OpenStore
 from gateway.bootstrap.words import Words
 from gateway.settings import Settings
@@ -100,6 +100,9 @@ def _rates(settings: Settings, channels: Sequence[Channel]) -> Rates:
         segments=segments_of(settings),
         tps=tps,
         dong_per_segment=settings.console.dong_per_segment,
+        # Of all accounts: by which of them somebody is reached is not known before they are written to.
+        names=sorted({name.value for name in names_of(settings).values()}),
+        numbers=sorted({account.short_code for account in settings.sms}),
     )
 
 

@@ -143,6 +143,7 @@ def make_telling(
             clock=clock,
             new_id=new_id,
             keep_closed=timedelta(days=chosen.keep_closed_days),
+            routing=routing,
         ),
     )
 

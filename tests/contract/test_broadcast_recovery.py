@@ -15,6 +15,7 @@ from conversation.ports import JournalBatch
 from domain.broadcasts import Broadcast, BroadcastAction, BroadcastState, Refusal
 from domain.errors import StoreError
 from domain.message import SendResult, SendStatus
+from notifications.course import Course, Step
 from tests.contract.broadcasting import APPROVER, AUTHOR, SCOPE, done, follow, noted, office, person, submitted
 from tests.contract.stores import ACCOUNT, START, Store, StoreKit
 from tests.contract.test_broadcasting import (
@@ -155,7 +156,8 @@ async def test_from_the_moment_it_is_told_nothing_more_leaves(store_kit: StoreKi
     assert await store.claim(ACCOUNT, 9) == []
     assert await store.hand_over(claimed) == frozenset()
     before = await store_kit.rows("outbox")
-    assert await expanding._portion(under_way[0], 3) is None
+    step = Step(course=Course.read(under_way[0].position), walk="", at=under_way[0].position, most=3)
+    assert await expanding._portion(under_way[0], step) is None
     assert len(await store_kit.rows("outbox")) == len(before)
     await expanding.tick()
     states = Counter(row["state"] for row in await store_kit.rows("outbox"))

@@ -129,9 +129,9 @@ async def standing(store: Store, it: Broadcast) -> Standing:
     return found
 
 
-async def leave(kit: StoreKit, store: Store, most: int = 100) -> list[OutboundMessage]:
+async def leave(kit: StoreKit, store: Store, most: int = 100, account: str = ACCOUNT) -> list[OutboundMessage]:
     """What is claimed now is handed over and taken."""
-    claimed = list(await store.claim(ACCOUNT, most))
+    claimed = list(await store.claim(account, most))
     await store.hand_over([each.id for each in claimed])
     results = [SendResult(message_id=each.id, status=SendStatus.ACCEPTED) for each in claimed]
     await store.commit(JournalBatch(results=results))
@@ -208,6 +208,135 @@ async def test_who_never_wrote_gets_it_by_the_account_of_their_number(store_kit:
         ("84913000002", "other", NAME.urn),
         ("84913000003", ACCOUNT, SHORT_CODE.urn),
     ]
+
+
+HERE, THERE = "84912", "84913"  # how numbers begin that are reached by ACCOUNT and by OTHER
+
+
+async def split(kit: StoreKit, store: Store, many: int, **changes: Any) -> Broadcast:
+    """A list, every other number of it at the other operator."""
+    made = await office(store).create(
+        7, draft(audience=FILE, texts={"vi": "Nghỉ lễ"}, **changes), AUTHOR, SCOPE, noted(kit)
+    )
+    assert isinstance(made, Standing)
+    rows = [
+        FileRow(position=n, recipient=Address("sms", f"{THERE if n % 2 else HERE}{n:06}")) for n in range(1, many + 1)
+    ]
+    await office(store).add_rows(7, 100, rows, SCOPE)
+    upload = Upload(id=100, digest="d", rows=many)
+    taken = await office(store).take_rows(7, made.broadcast.version, upload, AUTHOR, SCOPE, noted(kit))
+    assert isinstance(taken, Standing)
+    it = await done(kit, store, taken.broadcast, A.SUBMIT, AUTHOR)
+    return await done(kit, store, it, A.APPROVE, APPROVER)
+
+
+async def waiting(kit: StoreKit, account: str) -> int:
+    return sum(row["account"] == account and row["state"] == "ready" for row in await kit.rows("outbox"))
+
+
+async def test_an_account_that_is_away_keeps_nobody_else_waiting(store_kit: StoreKit, store: Store) -> None:
+    it, left = await split(store_kit, store, 60), list[OutboundMessage]()
+    for _ in range(20):
+        # Each time by another process.
+        await expander(store_kit, store, routing=TWO_ACCOUNTS).tick()
+        left += await leave(store_kit, store)
+        assert await waiting(store_kit, "other") <= 6
+    assert sorted(each.recipient.value for each in left) == [f"{HERE}{n:06}" for n in range(2, 61, 2)]
+    now = await standing(store, it)
+    assert (now.broadcast.state, now.tally.written, now.tally.all_written) == (S.RUNNING, 36, False)
+    back = list[OutboundMessage]()
+    for _ in range(20):
+        await expander(store_kit, store, routing=TWO_ACCOUNTS).tick()
+        assert await waiting(store_kit, "other") <= 6
+        back += await leave(store_kit, store, account="other")
+    assert sorted(each.recipient.value for each in back) == [f"{THERE}{n:06}" for n in range(1, 61, 2)]
+    now = await standing(store, it)
+    assert (now.broadcast.state, now.tally.written, now.tally.left_out) == (S.DONE, 60, {})
+
+
+async def test_who_follows_in_a_chat_does_not_wait_for_the_operator(store_kit: StoreKit, store: Store) -> None:
+    await follow(store_kit, *range(1, 25))
+    chat = {"channel": "zalo", "account": "oa", "sender": "zalo:oa"}
+    rows = (store_kit.following(reference(n), recipient=f"zalo:{n}", **chat) for n in (20, 22))
+    await store_kit.put("subscription", *rows)
+    it = await approved(store_kit, store)
+    expanding = replace(expander(store_kit, store), chats=True)
+    for _ in range(10):
+        await expanding.tick()
+    assert [each.recipient.urn for each in await leave(store_kit, store, account="oa")] == ["zalo:20", "zalo:22"]
+    assert len(await ways(store_kit)) == 6 + 2
+    assert len(await run_to_the_end(store_kit, store, it, expanding)) == 24
+    assert (await standing(store, it)).tally.left_out == {}
+
+
+async def test_who_changes_accounts_between_two_walks_is_not_passed_over(store_kit: StoreKit, store: Store) -> None:
+    it = await split(store_kit, store, 60)
+    expanding = expander(store_kit, store, routing=replace(TWO_ACCOUNTS, heard=store.last_accounts()))
+    for _ in range(20):
+        await expanding.tick()
+        await leave(store_kit, store)
+    last, first = Address("sms", f"{THERE}{59:06}"), Address("sms", f"{HERE}{58:06}")
+    moved = [(last, ACCOUNT, SHORT_CODE), (first, "other", OTHER.sender)]
+    for sender, account, to in moved:  # passed over by one walk, and not the other's any more; and the other way round
+        wrote = store_kit.exchange(sender.value, sender=sender, account=account, recipient=to)
+        await store.commit(JournalBatch(exchanges=[wrote]))
+    for _ in range(20):
+        await expanding.tick()
+        await leave(store_kit, store)
+        await leave(store_kit, store, account="other")
+    assert len({recipient for recipient, _, _ in await ways(store_kit)}) == len(await ways(store_kit)) == 60
+    assert (await standing(store, it)).broadcast.state is S.DONE
+
+
+async def test_whom_nothing_is_written_for_is_counted_once_however_many_walks(
+    store_kit: StoreKit, store: Store
+) -> None:
+    await store_kit.put("dossier_seen", *(dossier(store_kit, number) for number in range(1, 61)))
+    numbers: dict[str, Sequence[str]] = {
+        reference(n): [f"{THERE if n % 2 else HERE}{n // 3 * 3 + n % 2:06}"] for n in range(1, 61) if n % 10
+    }
+    it = await approved(store_kit, store, audience=NUMBERS)
+    expanding = expander(store_kit, store, Numbers(numbers), routing=TWO_ACCOUNTS)
+    for _ in range(20):
+        await expanding.tick()
+        await leave(store_kit, store)
+    for _ in range(20):
+        await expanding.tick()
+        await leave(store_kit, store)
+        await leave(store_kit, store, account="other")
+    people = len({number for [number] in numbers.values()})
+    tally = (await standing(store, it)).tally
+    assert (tally.written, tally.left_out) == (people, {"no_number": 6, "repeated": len(numbers) - people})
+
+
+async def test_a_stop_reaches_all_walks(store_kit: StoreKit, store: Store) -> None:
+    it = await split(store_kit, store, 60)
+    expanding = expander(store_kit, store, routing=TWO_ACCOUNTS)
+    for _ in range(5):
+        await expanding.tick()
+        await leave(store_kit, store)
+    before = len(await store_kit.rows("outbox"))
+    it = await done(store_kit, store, (await standing(store, it)).broadcast, A.PAUSE, AUTHOR)
+    await expanding.tick()
+    assert Counter(row["state"] for row in await store_kit.rows("outbox"))["held"] == 6
+    it = await done(store_kit, store, it, A.STOP, APPROVER)
+    for _ in range(3):
+        await expanding.tick()
+        assert await leave(store_kit, store) + await leave(store_kit, store, account="other") == []
+    assert len(await store_kit.rows("outbox")) == before
+
+
+async def test_the_first_few_are_not_waited_for_where_their_operator_is_away(store_kit: StoreKit, store: Store) -> None:
+    it, expanding = await split(store_kit, store, 20, canary=4), expander(store_kit, store, routing=TWO_ACCOUNTS)
+    assert len(await run_to_the_end(store_kit, store, it, expanding)) == 2
+    assert (await standing(store, it)).broadcast.state is S.RUNNING  # for a moment more
+    store_kit.clock.advance(60)
+    await expanding.tick()
+    now = await standing(store, it)
+    assert (now.broadcast.state, now.tally.held_back, now.tally.written) == (S.PAUSED, True, 4)
+    await done(store_kit, store, now.broadcast, A.RESUME, APPROVER)
+    left = await run_to_the_end(store_kit, store, it, expanding)
+    assert (len(left), await waiting(store_kit, "other")) == (8, 6)
 
 
 async def test_no_more_waits_than_may_be_lost_to_a_pause(store_kit: StoreKit, store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from conversation.ports import Decision, Exchange, FollowChange, FollowWish, Jou
 from domain.message import Address
 from domain.notices import NoticeKind
 from notifications.ports import NewNotice, Notices, PendingNotice
+from notifications.routing import Reached, Routes, Routing
 from tests.contract.noticing import (
     ACCEPTED,
     CODE,
@@ -99,6 +101,50 @@ async def test_a_text_of_a_chat_loses_its_accents_on_its_way_to_a_telephone(
     assert await notices.fall_back([new_id]) == 1
     texts = [(await store_kit.row("outbox", each))["text"] for each in (first.id, new_id)]
     assert texts == ["Hồ sơ đã có kết quả", "Ho so da co ket qua"]
+
+
+JOINED, OURS = "sms-1", Address("sms", "6089")  # how `agree` joins a telephone; our number at another operator
+TWO_LINES = Routing(
+    lines={
+        JOINED: Reached(channel="sms", account=JOINED, sender=Address("sms", "ours")),
+        "other": Reached(channel="sms", account="other", sender=OURS, name=Address("sms", "TRACUU")),
+    },
+    routes=Routes(default="other"),
+)
+
+
+@pytest.mark.parametrize(
+    ("routing", "wrote_by", "account", "sender"),
+    [
+        (TWO_LINES, "", JOINED, "sms:ours"),
+        (TWO_LINES, "other", "other", OURS.urn),
+        (TWO_LINES, "gone", JOINED, "sms:ours"),
+        (replace(TWO_LINES, lines={"other": TWO_LINES.lines["other"]}), "", "other", OURS.urn),
+        (Routing(), "other", JOINED, "sms:ours"),
+    ],
+    ids=["never wrote", "wrote by the other", "wrote by one gone", "joined over one gone", "no account"],
+)
+async def test_a_telephone_joined_to_a_chat_is_reached_as_all_others_are(
+    store_kit: StoreKit, store: Store, notices: Notices, routing: Routing, wrote_by: str, account: str, sender: str
+) -> None:
+    await subscribe(store_kit, ZALO)
+    await agree(store_kit, ZALO, 1, SENDER)
+    if wrote_by:
+        await store.commit(JournalBatch(exchanges=[store_kit.exchange("q", account=wrote_by)]))
+    await failed(store_kit, notices, channel="zalo", recipient=ZALO, sender=Address("zalo", "ours"))
+    new_id = store_kit.new_id()
+    assert await notices.fall_back([new_id], routing.joined) == 1
+    row = await store_kit.row("outbox", new_id)
+    assert (row["channel"], row["account"], row["sender"], row["recipient"]) == ("sms", account, sender, SENDER.urn)
+
+
+async def test_a_chat_is_reached_as_it_was_joined(store_kit: StoreKit, notices: Notices) -> None:
+    await subscribe(store_kit)
+    await agree(store_kit, SENDER, 1, ZALO)
+    await failed(store_kit, notices)
+    new_id = store_kit.new_id()
+    assert await notices.fall_back([new_id], TWO_LINES.joined) == 1
+    assert (await store_kit.row("outbox", new_id))["account"] == "zalo-1"
 
 
 async def test_it_leaves_there(store_kit: StoreKit, store: Store, notices: Notices) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -299,6 +300,16 @@ async def test_an_open_message_is_not_opened_twice(store_kit: StoreKit, store: S
     again = store_kit.exchange(REPEATED)
     assert (await store.commit(batch(again))).redelivered == {again.message.id: message.id}
     assert await store_kit.rows("outbox") == []
+
+
+async def test_a_message_under_an_id_that_is_known_costs_no_other_its_place(store_kit: StoreKit, store: Store) -> None:
+    """A long message handed in once more after a restart, when more of it had come: its identity is another."""
+    first = store_kit.exchange("half", identity="1" * 64)
+    await store.commit(batch(first))
+    whole = store_kit.decided(replace(first.message, text="whole", identity="2" * 64))
+    receipt = await store.commit(batch(whole, store_kit.exchange("another's")))
+    assert receipt.redelivered == {first.message.id: first.message.id}
+    assert await texts(store_kit) == ["half", "another's"]
 
 
 @pytest.mark.parametrize(("ended_after", "redelivered"), [(59, True), (61, False)])

@@ -143,7 +143,13 @@ class BroadcastConsole(Console):
             ids=self.kit.new_id,
             clock=clock,
         )
-        rates = Rates(segments=lambda text: len(plan(text).parts), tps=lambda: self.tps, dong_per_segment=350)
+        rates = Rates(
+            segments=lambda text: len(plan(text).parts),
+            tps=lambda: self.tps,
+            dong_per_segment=350,
+            names=("TRACUU",),
+            numbers=(SHORT_CODE.value,),
+        )
         counts = Counts(self.broadcasts, clock=clock, day=lambda: None)
         one_page = BroadcastPages(desk, Estimator(counts=counts, rates=rates))
         slices = (

@@ -19,6 +19,7 @@ from console.broadcasts.ports import TESTS_A_DAY
 from domain.broadcasts import MOVES, NEEDS, BroadcastAction, BroadcastState, Refusal
 from domain.officers import RIGHTS, OfficerRole, Right
 from tests.contract.broadcasting import person
+from tests.contract.stores import SHORT_CODE
 from tests.integration.broadcast_consoles import BASIS, FORM, LIST_FORM, Office, an_office, said
 from tests.integration.consoles import SAME, Browser, get, one, post, texts
 
@@ -441,6 +442,19 @@ async def test_it_is_counted_while_somebody_writes(office: Office, author: Brows
     assert told["Tổng số đoạn SMS, nhiều nhất"] == "4"
     assert "ơ (U+01A1) ×2" in told["Ký tự buộc dùng UCS-2"]
     assert told["Nếu bỏ dấu"] == "1 đoạn"
+
+
+async def test_an_author_is_warned_of_an_invitation_nobody_can_follow_and_not_kept_from_it(
+    office: Office, author: Browser, approver: Browser
+) -> None:
+    text = "Hồ sơ {ma_ho_so}: xin trả lời tin này."
+    assert "TRACUU" in rows_of(await counted(author, text_vi=text))["Lưu ý"]
+    assert "Lưu ý" not in rows_of(await counted(author, text_vi=f"{text} Soạn CO gửi {SHORT_CODE.value}"))
+    fields = {**FORM, "text_vi": text}
+    assert "<dt>Lưu ý</dt>" in await (await post(author, paths.BROADCAST_COUNT, fields)).text()
+    identifier = await office.submitted(author, text_vi=text)
+    page = await (await get(approver, at(paths.BROADCAST, identifier))).text()
+    assert "<dt>Lưu ý</dt>" in page
 
 
 async def test_who_stopped_everything_is_taken_out_and_told(office: Office, author: Browser) -> None:

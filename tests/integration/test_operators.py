@@ -17,7 +17,7 @@ from console.accounts.ports import AuditEntry
 from console.broadcasts.ports import Broadcasts, Draft, FileRow, Standing, Upload
 from demo import onestop
 from demo.generous import generous_guards
-from demo.smsc import Smsc, SmscOptions
+from demo.smsc import Fault, Smsc, SmscOptions
 from domain.broadcasts import Audience, AudienceKind, BroadcastAction
 from domain.calendar import local_day
 from domain.ids import IdSequence
@@ -29,6 +29,7 @@ from gateway.bootstrap.serving import Made, make, make_supervisor
 from gateway.bootstrap.words import read_words
 from gateway.configuration import load_settings
 from gateway.roles import Duties, Role
+from notifications.broadcasting import ahead_of
 from tests.whole.followed import Agency, FileView, Person, follow
 from tests.whole.gateways import CONFIG, ROOT, STORE, Account
 
@@ -49,6 +50,7 @@ agency = "H13"
 words = "{BASIS}"
 """
 WITHIN = frozenset({"H13"})
+RATE = 200  # messages a second, where one operator is away
 IDS_OF_TESTS = 1_000  # a process number nobody has
 
 
@@ -71,27 +73,41 @@ class Province:
 
 @pytest.fixture
 async def province(tmp_path: Path) -> AsyncIterator[Province]:
-    async with Smsc(SmscOptions()) as viettel, Smsc(SmscOptions()) as mobifone:
-        onestop.seed(tmp_path, local_day(datetime.now(UTC)))
-        agency = Agency(tmp_path, 1, seed=3)
+    async with _province(tmp_path, away=False) as there:
+        yield there
+
+
+@pytest.fixture
+async def half(tmp_path: Path) -> AsyncIterator[Province]:
+    """One operator lets nobody in."""
+    async with _province(tmp_path, away=True) as there:
+        yield there
+
+
+@asynccontextmanager
+async def _province(directory: Path, *, away: bool) -> AsyncIterator[Province]:
+    """`away`: the second operator is."""
+    async with AsyncExitStack() as stack:
+        refusing = SmscOptions(faults={Fault.BIND_FAILED: 1.0} if away else {})
+        viettel, mobifone = [await stack.enter_async_context(Smsc(each)) for each in (SmscOptions(), refusing)]
+        onestop.seed(directory, local_day(datetime.now(UTC)))
+        agency = Agency(directory, 1, seed=3)
         files = {"store": STORE, "hoso": onestop.HOSO_FILE, "dossier": onestop.DOSSIER_FILE}
-        text = CONFIG.format(directory=tmp_path, root=ROOT, guards=generous_guards(), **files)
+        text = CONFIG.format(directory=directory, root=ROOT, guards=generous_guards(), **files)
         text = text.replace('opencps.toml"', 'opencps.toml"\nwatch = { poll_s = 0.1 }')
         text = text.replace("[listen]", '[listen]\noperations = { host = "127.0.0.1", port = 0 }')
+        manners = {"window": "100", "rate": str(RATE if away else 0), "reconnect_first": "0.1", "reconnect_cap": "0.5"}
         accounts = [
-            Account(port=viettel.port, name="viettel", short_code="8100"),
-            Account(port=mobifone.port, name="mobifone", short_code="6089"),
+            Account(port=viettel.port, name="viettel", short_code="8100", more=manners),
+            Account(port=mobifone.port, name="mobifone", short_code="6089", more=manners),
         ]
         named = f'brand_name = "{NAME}"\n'
-        config = tmp_path / "gateway.toml"
+        config = directory / "gateway.toml"
         config.write_text(text + SETTINGS + accounts[0].toml() + accounts[1].toml() + named, encoding="utf-8")
-        async with AsyncExitStack() as stack:
-            made = await _running(config, stack)
-            async with asyncio.timeout(PATIENCE):
-                await asyncio.gather(viettel.bound(), mobifone.bound())
-            yield Province(
-                made=made, viettel=viettel, mobifone=mobifone, agency=agency, store=FileView(tmp_path / STORE)
-            )
+        made = await _running(config, stack)
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*(smsc.bound() for smsc in ((viettel,) if away else (viettel, mobifone))))
+        yield Province(made=made, viettel=viettel, mobifone=mobifone, agency=agency, store=FileView(directory / STORE))
 
 
 async def _running(config: Path, stack: AsyncExitStack) -> Made:
@@ -163,6 +179,23 @@ async def test_a_list_is_split_by_the_numbers_on_it_and_by_who_wrote(province: P
     assert {pdu.destination for pdu in by_viettel[1:]} == {"84961111111", "84862222222", "84901111111", "84331111111"}
     assert {pdu.source for pdu in by_viettel} == {"8100"}
     assert [(pdu.source, pdu.destination) for pdu in by_mobifone] == [(NAME, "84902222222")]
+
+
+MANY, FEW = ahead_of([RATE]) + 100, 200  # more than may wait for an operator; those behind them on the list
+
+
+async def test_a_list_goes_on_leaving_by_the_operator_that_is_there(half: Province) -> None:
+    away = [f"8490{n:07}" for n in range(MANY)]
+    there = [f"8496{n:07}" for n in range(FEW)]
+    await _broadcast(half.made, [*away, *there])
+    left = await half.left(half.viettel, FEW)
+    assert sorted(pdu.destination for pdu in left) == there
+    assert len(half.store.fetch("SELECT id FROM outbox WHERE account = 'mobifone'")) == ahead_of([RATE])
+    half.mobifone.dice.disarm()
+    back = await half.left(half.mobifone, FEW)
+    assert {pdu.destination for pdu in back} <= set(away)
+    assert len({pdu.destination for pdu in back}) == len(back)
+    assert len(half.viettel.received(SubmitSm)) == FEW
 
 
 async def _seen(province: Province, code: str) -> None:

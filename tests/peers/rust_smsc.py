@@ -34,6 +34,7 @@ class Center:
     def __init__(self) -> None:
         self._behaviour = Behaviour()
         self._bound: dict[str, smpp34.Esme] = {}
+        self._newly_bound = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def serve(self, server: smpp34.Server) -> None:
@@ -41,6 +42,7 @@ class Center:
             event = await server.next()
             if isinstance(event, smpp34.Esme):
                 self._bound[event.session_id] = event
+                self._newly_bound.set()
                 tell("bound", system_id=event.system_id)
             elif isinstance(event, smpp34.SubmitSmEvent):
                 self._submitted(event)
@@ -51,9 +53,12 @@ class Center:
     def order(self, command: str, **details: Any) -> None:
         getattr(self, f"_{command}")(**details)
 
-    @property
-    def _receiver(self) -> smpp34.Esme:
-        return next(each for each in self._bound.values() if each.can_receive)
+    async def _receiver(self) -> smpp34.Esme:
+        """The library answers a bind before it tells us of it: an order may be quicker."""
+        while (found := next((each for each in self._bound.values() if each.can_receive), None)) is None:
+            self._newly_bound.clear()
+            await self._newly_bound.wait()
+        return found
 
     def _submitted(self, event: smpp34.SubmitSmEvent) -> None:
         status, message_id = self._behaviour.next_answer()
@@ -84,7 +89,8 @@ class Center:
             event.accept(message_id)
 
     async def _write(self, **order: Any) -> None:
-        answer = await self._receiver.deliver_sm(
+        receiver = await self._receiver()
+        answer = await receiver.deliver_sm(
             order["destination"],
             bytes.fromhex(order["hex"]),
             source_addr=order["source"],

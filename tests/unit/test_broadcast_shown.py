@@ -36,6 +36,13 @@ def test_a_text_of_nothing_but_such_signs_names_the_first_of_them() -> None:
     assert rows["Ký tự buộc dùng UCS-2"].endswith(" và các ký tự khác")
 
 
+def test_an_invitation_nobody_can_follow_is_pointed_at_where_it_stands() -> None:
+    sizes = [size_of(language, "Xin trả lời", {}, segments) for language in ("vi", "en")]
+    estimate = Estimate(sizes=sizes, unanswered=frozenset({"vi"}), names=("SONOIVU", "TRACUU"))
+    assert "SONOIVU, TRACUU" in said(estimate, "Tiếng Việt")["Lưu ý"]
+    assert "Lưu ý" not in said(estimate, "Tiếng Anh")
+
+
 def test_what_is_counted_in_part_takes_at_least_so_long() -> None:
     count = AudienceCount(dossiers=50_000, people={"sms": 50_000}, more=True)
     cost = cost_of([1], 50_000, dong_per_segment=350, tps=1_000)

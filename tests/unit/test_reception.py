@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from channels.base import Arrival, ReportArrival, Settlement
 from channels.sms import commands as c
 from channels.sms.account import SmppAccount
-from channels.sms.concatenation import Bounds
 from channels.sms.counters import SmsCounters
+from channels.sms.gathering import Bounds
 from channels.sms.incoming import Incoming
 from channels.sms.outgoing import Outgoing
 from channels.sms.pdu import DataSm, DeliverSm
@@ -379,7 +379,7 @@ async def test_what_is_there_is_handed_in_when_the_rest_does_not_come(desk: Desk
     await desk.answered(2)
     pass_time(TIMEOUT)
     await desk.until(lambda: bool(desk.basket.arrivals))
-    assert desk.basket.texts == [f"{CODE} cho toi \n em toi"]
+    assert desk.basket.texts == [f"{CODE} cho toi [thieu] em toi"]
     await desk.all_done()
     assert (desk.counters.long_messages, desk.counters.long_messages_incomplete) == (0, 1)
 
@@ -389,7 +389,7 @@ async def test_of_a_message_with_too_many_parts_the_first_is_answered_and_the_ot
 ) -> None:
     desk.deliver(*(desk.part(number, f"{CODE} va {CODE[:9]}", total=5) for number in range(1, 6)))
     assert await desk.answered(5) == [c.ROK, *[c.RX_P_APPN] * 4]
-    assert desk.basket.texts == [f"{CODE} va "]
+    assert desk.basket.texts == [f"{CODE} va [thieu]"]
     assert await desk.kept() == []
     assert desk.counters.parts_too_many == 4
 

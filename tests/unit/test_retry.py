@@ -55,8 +55,10 @@ def test_a_notice_of_last_night_does_not_wait_long_for_a_line_that_was_busy(age:
     assert wait(after(SendStatus.RETRY, Category.NOTICE, age=age, retry_after=1.0), age) == pytest.approx(seconds)
 
 
-def test_a_reply_that_was_refused_for_now_is_not_tried_again_at_once() -> None:
-    assert wait(after(SendStatus.RETRY, Category.REPLY, age=5), 5) == pytest.approx(1)
+@pytest.mark.parametrize(("age", "seconds"), [(0, 1), (1, 1), (8, 8), (60, 60), (3_000, 60)])
+def test_a_reply_that_was_refused_for_now_is_tried_ever_more_seldom(age: float, seconds: float) -> None:
+    """A handset that is off for an hour costs the line a try a minute, not one a second."""
+    assert wait(after(SendStatus.RETRY, Category.REPLY, age=age), age) == pytest.approx(seconds)
 
 
 def test_what_the_other_side_asks_for_is_never_shortened() -> None:

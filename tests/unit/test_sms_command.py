@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from channels.sms import commands as c
 from channels.sms.steps import Step, StepName
-from gateway import bootstrap, sms_command
+from gateway import bootstrap, sms_command, terminal
 from gateway.cli import cli
 from gateway.exit_codes import ExitCode
 from gateway.sms_command import lines
@@ -55,6 +55,12 @@ rate = 0
 GOOD = Step(name=StepName.BIND, words="bound", seconds=0.012)
 LOCKS = Step(name=StepName.BIND, words="refused", failed=True, status=c.RINVPASWD, advice="Correct the password.")
 FAILED = Step(name=StepName.CONNECT, words="Connection refused", failed=True)
+
+
+@pytest.fixture(autouse=True)
+def logs_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands run in this process, whose logs are other tests' as well."""
+    monkeypatch.setattr(terminal, "configure_logs", lambda *_: None)
 
 
 @pytest.fixture

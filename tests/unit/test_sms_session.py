@@ -291,6 +291,21 @@ async def test_already_bound_counts_as_bound(rig: RigMaker) -> None:
     assert it.session.state is State.BOUND
 
 
+async def test_already_bound_is_tried_with_one_submit_before_others_are_risked(rig: RigMaker) -> None:
+    it = rig()
+    binding = asyncio.create_task(it.session.bind())
+    (request,) = await it.until(Bind)
+    it.hear(BindResp(c.BIND_TRANSCEIVER | c.RESPONSE_BIT, request.sequence, c.RALYBND))
+    await binding
+    assert it.session.room == 1
+    it.session.submit([Ask()])
+    assert it.session.room == 0
+    (submit,) = await it.until(SubmitSm)
+    rooms = it.ear.rooms
+    it.hear(SubmitSmResp(submit.sequence, message_id="A"))
+    assert (it.session.room, it.ear.rooms) == (4, rooms + 1)
+
+
 async def test_already_bound_without_a_sign_of_it_is_bound_anew(rig: RigMaker) -> None:
     it = rig(unproven_timeout=0.2)
     binding = asyncio.create_task(it.session.bind())
@@ -765,6 +780,16 @@ async def test_nacked_submit_has_failed(rig: RigMaker) -> None:
     (sent,) = await it.said_of(SubmitSm)
     it.hear(GenericNack(sent.sequence, c.RINVCMDLEN))
     assert await ask.fate == (c.RINVCMDLEN, "")
+
+
+async def test_a_link_that_left_a_submit_unanswered_and_is_silent_is_asked_before_it_gets_another(rig: RigMaker) -> None:
+    it = rig(response_timeout=0.1, enquire_link_idle=60.0)
+    await it.bind()
+    ask = Ask()
+    it.session.submit([ask])
+    assert await ask.fate is Unanswered.TIMED_OUT
+    assert it.session.room == 0
+    assert await it.session.wait() == "enquire_link_unanswered"
 
 
 async def test_unanswered_submit_times_out_and_its_late_answer_is_ignored(rig: RigMaker) -> None:

@@ -21,6 +21,7 @@ from notifications.ports import (
     Follower,
     Heard,
     Hold,
+    JoinedWay,
     LiveFeed,
     Look,
     NewNotice,
@@ -264,7 +265,7 @@ class FakeNotices:
         self.outbox += [row for row in notices if (row.subject, row.version, row.recipient) not in there]
         return True
 
-    async def fall_back(self, new_ids: Sequence[int]) -> int:
+    async def fall_back(self, new_ids: Sequence[int], way: JoinedWay | None = None) -> int:
         self._reach()
         self.asked.append(("fall_back", tuple(new_ids)))
         return self._next("fall_back")

@@ -127,7 +127,7 @@ async def test_of_a_message_with_too_many_parts_the_first_is_answered_and_the_re
         await desk.smsc.until(lambda: ticket.unacked_parts == 0)
     assert sorted(ticket.statuses) == sorted([c.ROK, *[c.RX_P_APPN] * 5])
     assert ticket.deliveries == 6
-    assert [text for text, _, _ in desk.asked(number)] == [f"{CODE} va "]
+    assert [text for text, _, _ in desk.asked(number)] == [f"{CODE} va [thieu]"]
 
 
 async def test_killed_time_and_again_no_long_message_is_lost_doubled_or_mixed_up(desk: Desk) -> None:
