@@ -41,9 +41,8 @@ class Outgoing:
     What the SMSC puts off keeps its place in the queue and is written again, under a new sequence number, after the
     pause and at the lower rate; segments it has taken are not sent again. It comes back to be retried
     - after `throttle_hold` seconds, or when it has expired;
-    - once the SMSC has put each of its segments off three times for a reason that may be this person's, at once where
-      it was this person's the last time: one handset that is off must not hold up everybody else, and from when it is
-      known to be the handset nobody pauses for it (channels.sms.full_queues);
+    - once the SMSC has put each of its segments off three times for a reason that may be this person's, or once where it
+      is known to be: one handset that is off must not hold up everybody else (channels.sms.full_queues);
     - with everything that waits, once the SMSC has taken nothing at all for `throttle_hold`;
     - at once, when somebody waits for us to be done.
     A message that comes back with some of its segments taken goes again whole: the telephone gets these twice, under

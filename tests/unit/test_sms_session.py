@@ -782,7 +782,9 @@ async def test_nacked_submit_has_failed(rig: RigMaker) -> None:
     assert await ask.fate == (c.RINVCMDLEN, "")
 
 
-async def test_a_link_that_left_a_submit_unanswered_and_is_silent_is_asked_before_it_gets_another(rig: RigMaker) -> None:
+async def test_a_link_that_left_a_submit_unanswered_and_is_silent_is_asked_before_it_gets_another(
+    rig: RigMaker,
+) -> None:
     it = rig(response_timeout=0.1, enquire_link_idle=60.0)
     await it.bind()
     ask = Ask()
