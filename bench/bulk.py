@@ -19,38 +19,18 @@ from rich.table import Table
 
 from bench.any_store import AnyStore
 from bench.bulk_rows import Bulk, BulkRows
+from bench.settings import settings_of
 from bench.stores import Place, StoreKind, place
 from demo import onestop
-from demo.generous import generous_guards
 from demo.process import GatewayProcess, free_port
 from demo.smsc_load_server import Announce, LoadServer
 from demo.smsc_tally import NUMBER_DIGITS, NUMBER_PREFIX, Load, LoadOptions, LoadResult, Mode, part_number
 from domain.calendar import local_day
 from domain.message import Category
 
-ROOT = Path(__file__).resolve().parent.parent
-CONFIG = """
-[listen]
-public = {{ host = "127.0.0.1", port = 0 }}
-
-{store}
+ACCOUNT = """
 [gateway.answer_budgets] # an answer is in the store when its question is acknowledged, however slow the machine
 sms_ms = 60000
-
-[replies]
-help_phone = "02993 000000"
-
-{guards}
-
-[notices] # at night as by day
-quiet_from = "00:00"
-quiet_until = "00:00"
-
-[[sources]]
-name = "hoso"
-url = "sqlite+aiosqlite:///{directory}/hoso.sqlite3"
-mapping = "{root}/config/onestop/thanhhoa.toml"
-
 [[sms]]
 name = "bulk"
 host = "127.0.0.1"
@@ -62,9 +42,6 @@ window = {window}
 rate = {rate}
 registered_delivery = 0
 {binds}
-[logs]
-level = "warning"
-format = "json"
 """
 TEXTS = ("H51.18-250701-0001", "h51 18 250701 0002", "H51.29.18-250701-0004")
 FIRST_BULK = 50_000_000  # the digits of the first number that is sent something unasked; questions come from below
@@ -216,10 +193,9 @@ async def run_mixed(mixed: Mixed, directory: Path, at: Place) -> Beside:
 
 async def started(mixed: Mixed, directory: Path, at: Place, port: int) -> GatewayProcess:
     config = directory / "bulk.toml"
-    figures = {"port": port, "rate": mixed.rate, "window": mixed.window}
-    words = {"directory": directory, "root": ROOT, "guards": generous_guards(), "store": at.settings}
     binds = f"\n[[sms.bind]]\ncount = {mixed.binds}\n" if mixed.binds > 1 else ""
-    config.write_text(CONFIG.format(**figures, **words, binds=binds), encoding="utf-8")
+    account = ACCOUNT.format(port=port, rate=mixed.rate, window=mixed.window, binds=binds)
+    config.write_text(settings_of(directory, at, account), encoding="utf-8")
     gateway = GatewayProcess(
         config=config, public_port=free_port(), operations_port=free_port(), log=directory / "gateway.log"
     )

@@ -26,36 +26,17 @@ from adapters.store.housekeeping import first_id
 from adapters.store.migrate import sqlite_url
 from adapters.store.migrate import upgrade as upgrade_file
 from adapters.store.postgres_migrate import upgrade as upgrade_server
+from bench.settings import settings_of
 from bench.sms import cpu_seconds, resident_mb
 from bench.stores import Place, StoreKind, place
 from demo import onestop
-from demo.generous import generous_guards
 from demo.process import GatewayProcess, free_port
 from demo.smsc_load_server import Announce, LoadServer
 from demo.smsc_tally import NUMBER_DIGITS, Load, LoadOptions, LoadResult, Mode
 from domain.calendar import local_day
 from gateway.sender import SECONDS_AHEAD
 
-ROOT = Path(__file__).resolve().parent.parent
-CONFIG = """
-[listen]
-public = {{ host = "127.0.0.1", port = 0 }}
-
-{store}
-[replies]
-help_phone = "02993 000000"
-
-{guards}
-
-[notices] # at night as by day
-quiet_from = "00:00"
-quiet_until = "00:00"
-
-[[sources]]
-name = "hoso"
-url = "sqlite+aiosqlite:///{directory}/hoso.sqlite3"
-mapping = "{root}/config/onestop/thanhhoa.toml"
-
+ACCOUNT = """
 [[sms]]
 name = "burst"
 host = "127.0.0.1"
@@ -66,10 +47,6 @@ short_code = "8088"
 window = {window}
 rate = {rate}
 registered_delivery = 0
-
-[logs]
-level = "warning"
-format = "json"
 """
 TO_EACH = 5  # notices, of as many dossiers, in the order of their ids
 FIRST_NOTICE = 50_000_000  # the digits of the first number that is sent a notice; questions come from below
@@ -288,8 +265,8 @@ async def end(load: Watched, task: asyncio.Task[LoadResult]) -> LoadResult:
 @asynccontextmanager
 async def running(burst: Burst, directory: Path, at: Place, port: int) -> AsyncIterator[GatewayProcess]:
     config = directory / "burst.toml"
-    words = {"directory": directory, "root": ROOT, "guards": generous_guards(), "store": at.settings}
-    config.write_text(CONFIG.format(port=port, rate=burst.rate, window=burst.window, **words), encoding="utf-8")
+    account = ACCOUNT.format(port=port, rate=burst.rate, window=burst.window)
+    config.write_text(settings_of(directory, at, account), encoding="utf-8")
     gateway = GatewayProcess(
         config=config, public_port=free_port(), operations_port=free_port(), log=directory / "gateway.log"
     )

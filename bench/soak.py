@@ -23,13 +23,13 @@ from rich.table import Table
 
 from bench.any_store import AnyStore
 from bench.bulk_rows import Bulk, BulkRows
+from bench.settings import settings_of
 from bench.sms import resident_mb
 from bench.soak_smsc import INCIDENTS, PARTS_TIMEOUT, RESPONSE_TIMEOUT, SoakSmsc, any_incident
 from bench.soak_verdict import OutboxRow, Sample, Verdict, growth, judge, judge_orphans
 from bench.stores import Place, StoreKind, place
 from channels.sms.commands import status_text
 from demo import onestop
-from demo.generous import generous_guards
 from demo.process import GatewayProcess, free_ports
 from demo.smsc_faults import Fault
 from demo.smsc_messages import Concatenation
@@ -38,30 +38,6 @@ from domain.calendar import local_day
 from domain.message import Category
 from notifications.retry import OutboxState
 
-ROOT: Final = Path(__file__).resolve().parent.parent
-CONFIG: Final = """
-[listen]
-public = {{ host = "127.0.0.1", port = 0 }}
-
-{store}
-[replies]
-help_phone = "02993 000000"
-
-{guards}
-
-[notices] # at night as by day
-quiet_from = "00:00"
-quiet_until = "00:00"
-
-[[sources]]
-name = "hoso"
-url = "sqlite+aiosqlite:///{directory}/hoso.sqlite3"
-mapping = "{root}/config/onestop/thanhhoa.toml"
-
-[logs]
-level = "info"
-format = "json"
-"""
 ACCOUNT: Final = """
 [[sms]]
 name = "{name}"
@@ -327,7 +303,6 @@ async def under_fire(soak: Soak) -> None:
 
 def make_gateway(directory: Path, at: Place, smscs: Sequence[SoakSmsc]) -> GatewayProcess:
     config = directory / "soak.toml"
-    head = CONFIG.format(directory=directory, root=ROOT, guards=generous_guards(), store=at.settings)
     accounts = [
         ACCOUNT.format(
             name=smsc.name,
@@ -339,7 +314,7 @@ def make_gateway(directory: Path, at: Place, smscs: Sequence[SoakSmsc]) -> Gatew
         )
         for smsc, binds in zip(smscs, (TWICE, APART), strict=True)
     ]
-    config.write_text(head + "".join(accounts), encoding="utf-8")
+    config.write_text(settings_of(directory, at, *accounts, level="info"), encoding="utf-8")
     public, operations = free_ports(2)
     return GatewayProcess(config=config, public_port=public, operations_port=operations, log=directory / "gateway.log")
 
