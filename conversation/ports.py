@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from domain.answers import DossierAnswer, Outcome
 from domain.codes import DossierCode
-from domain.message import Address, Button, DeliveryReport, InboundMessage, OutboundMessage, SendResult
+from domain.message import PRIORITIES, Address, Button, DeliveryReport, InboundMessage, OutboundMessage, SendResult
 from domain.questions import Left
 
 
@@ -421,4 +421,30 @@ class Housekeeping(Protocol):
 
     async def purge(self, before: datetime, limit: int) -> int:
         """Remove what is settled and was made before, at most `limit` rows of each table; gives how many rows."""
+        ...
+
+
+Place = tuple[int, int]  # of a row among those that wait for one account: its priority, its id
+FIRST_PLACE: Place = (min(PRIORITIES.values()), 0)  # before all of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expired:
+    """One step: how many it closed, and behind which row the next one goes on; None: there are no more."""
+
+    closed: int
+    behind: Place | None
+
+
+class Unserved(Protocol):
+    """Messages that wait for accounts nobody serves any more."""
+
+    async def depth(self) -> Mapping[str, int]:
+        """How many wait and are due, by account (notifications.ports.Outbox)."""
+        ...
+
+    async def expire(self, account: str, before: datetime, limit: int, *, behind: Place) -> Expired:
+        """Of the account's messages that wait to be claimed, look at `limit` from behind that one: those that expired
+        before are closed. For an account nobody serves; where somebody does, a claim closes them.
+        """
         ...

@@ -130,6 +130,7 @@ LOG_ACTIONS: dict[str, str] = {
     "source.unavailable": "A one-stop system is away, slow or refusing.",
     "store.reports_matched": "Delivery reports and the messages they speak of, written at the same moment, were brought together; how many.",
     "store.tidied": "Messages old enough were masked or removed; how many.",
+    "store.unserved_expired": "Messages that expired while they waited for an account that is in the settings no more were closed; how many.",
     "telegram.away": "Telegram does not answer, or another process takes the bot's updates; it is tried again, nothing is lost.",
     "telegram.buttons_refused": "Telegram refused the buttons of a message; its text was sent without them.",
     "telegram.live": "A bot takes updates and can send.",

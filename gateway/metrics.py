@@ -224,7 +224,7 @@ class Metrics:
         self._notices(kind.value).inc(count)
 
     def broadcast_people(self, outcome: str, count: int) -> None:
-        """With the next one notifications.broadcasting.BroadcastFigures."""
+        """With the next one notifications.portions.BroadcastFigures."""
         self._broadcast_people(outcome).inc(count)
 
     def broadcast_event(self, event: str) -> None:

@@ -16,8 +16,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
-from adapters.store.journal_sql import KEPT_COLUMNS, LISTS, Columns, submit
+from adapters.store.journal_sql import LISTS
+from adapters.store.lists import Columns
 from adapters.store.report_rows import KeptRow
+from adapters.store.report_sql import KEPT_COLUMNS, submit
 from adapters.store.rows import Row, encode
 from adapters.store.steps import Steps
 

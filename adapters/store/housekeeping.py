@@ -8,13 +8,21 @@ message" or "one row a chat update", and every statement by id would have to loo
 The steps are told apart from who runs them (adapters.store.steps; pure).
 """
 
+# ruff: noqa: S608 - these are put together from the constants of this package, never from data
+
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from adapters.store.rows import from_ms, to_ms
-from adapters.store.steps import Steps
+from adapters.store.broadcast_rows import as_json
+from adapters.store.claim_rule import EXPIRED
+from adapters.store.notices_dialect import Dialect
+from adapters.store.rows import decode, from_ms, to_ms
+from adapters.store.steps import Steps, Values
+from adapters.store.tables import OutboxStates
+from conversation.ports import Expired, Place
 from domain.ids import COUNTER_BITS, EPOCH_MS, PROCESS_BITS
+from domain.message import PRIORITIES
 
 MASKED_UP_TO = "masked_up_to"  # the row of `counter` that remembers how far masking came
 MASKED = "masked:*"  # in place of an address
@@ -83,6 +91,8 @@ MASK_FEEDBACK = """UPDATE feedback SET sender = :masked, text = '', answer = NUL
 KEEP_MARK = """INSERT INTO counter (name, value) VALUES (:name, :up_to)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value RETURNING 1"""
 
+_CLOSED = f"state = '{OutboxStates.EXPIRED}', reason = '{EXPIRED}', settled_at = :now"
+
 
 def purge(before: datetime, limit: int, now: int) -> Steps[int]:
     """Remove what was settled, ended or used up and is older, at most `limit` rows of each table; gives how many. `now`
@@ -120,6 +130,29 @@ def mask(before: datetime, limit: int, now: int) -> Steps[int]:
         yield KEEP_MARK, {"name": MASKED_UP_TO, "up_to": up_to}
     opinions = yield MASK_FEEDBACK, {"masked": MASKED, "now": now, "before": to_ms(before), "limit": limit}
     return int(count) + len(opinions)
+
+
+def expire(dialect: Dialect, account: str, before: datetime, limit: int, now: int, behind: Place) -> Steps[Expired]:
+    """Close what expired before and nobody claims, as a claim would have; `now` in epoch milliseconds.
+
+    When a row expires stands in no index, so the account's rows are looked at in the order of theirs, so many a step.
+    """
+    rows = f"""(SELECT o.id, o.expires_at FROM outbox AS o{dialect.by("ix_outbox_ready")}
+    WHERE o.account = :account AND o.state = 'ready' AND {dialect.behind("o")}
+    ORDER BY o.priority, o.id LIMIT :limit{dialect.taking("o")}) AS w"""
+    priority, above = behind
+    place: Values = {"account": account, "priority": priority, "id": above, "limit": limit}
+    [(payload,)] = yield dialect.grouped(("w.id", "w.expires_at"), rows), place
+    seen = decode(payload, list[tuple[int, int]])
+    ids = [identifier for identifier, expires_at in seen if expires_at < to_ms(before)]
+    if ids:
+        yield f"UPDATE outbox SET {_CLOSED} WHERE id {dialect.among_ids('ids')}", {"ids": as_json(ids), "now": now}
+    there = max(identifier for identifier, _ in seen) if len(seen) == limit else None
+    return Expired(closed=len(ids), behind=_next_priority(priority) if there is None else (priority, there))
+
+
+def _next_priority(priority: int) -> Place | None:
+    return next(((each, 0) for each in sorted(PRIORITIES.values()) if each > priority), None)
 
 
 def first_id(moment: datetime) -> int:

@@ -12,6 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.store.claim_rule import blocked
+from adapters.store.lists import Columns, Given, insert, of_table
+from adapters.store.report_sql import (
+    HEARD_KEY_COLUMNS,
+    REPORT_COLUMNS,
+    SUBMISSION_COLUMNS,
+    forget_taken_up,
+    keep_orphans,
+    match,
+    report_segments,
+    report_whole,
+    submit,
+)
 from adapters.store.rows import (
     CONSENT_COLUMNS,
     DECISION_COLUMNS,
@@ -21,93 +33,37 @@ from adapters.store.rows import (
     OUTBOX_COLUMNS,
     PERSON_COLUMNS,
 )
-from adapters.store.tables import metadata
-from domain.message import DeliveryStatus
 
 PRIORS_JUDGED = 20  # the newest identical messages looked at: two machines repeating themselves cost no more
 REMEMBERED_MESSAGES = 50  # how far back `recall` looks
-KEPT_TAKEN_UP = 200  # reports kept before their submission, in one commit
-SUBMISSIONS_JUDGED = 50  # the newest with one id
 MOST_LINKED = 3  # other addresses of one person
 
-Columns = Sequence[tuple[str, str]]  # name, SQL type
-Given = Callable[[str], str]  # the name of a list -> a table of it, to be put after FROM
-
-
-def _of_table(table: str, names: Sequence[str]) -> Columns:
-    """Columns with the types the table gives them."""
-    return [(name, str(metadata.tables[table].c[name].type).lower()) for name in names]
-
-
-_SUBMISSION_COLUMNS = (
-    "outbox_id",
-    "attempt",
-    "segment",
-    "segments",
-    "account",
-    "external_id",
-    "external_key",
-    "command_status",
-    "submitted_at",
-)
-REPORT_COLUMNS = (
-    "channel",
-    "account",
-    "external_id",
-    "external_key",
-    "keys",
-    "recipient",
-    "sender",
-    "status",
-    "received_at",
-    "error",
-    "text",
-    "kept_at",
-)
-KEPT_COLUMNS = ("id", *REPORT_COLUMNS[:-1])
 _RESULT_COLUMNS = ("id", "state", "available_at", "attempts", "settled_at", "reason")
 _FEEDBACK_COLUMNS = ("number", "inbound_id", "sender", "text", "received_at")
 _WRITTEN_PERSON_COLUMNS = (*PERSON_COLUMNS, "updated_at")
 _UNFOLLOW_COLUMNS = ("recipient", "dossier_code", "ended_at")
-
-# A report under each of its keys. `turn`: of two about one segment the one with the lower counts. `place`: of the key.
-# `named`: 1 for one that says to which telephone the message went.
-HEARD_KEY_COLUMNS: Columns = (
-    ("turn", "integer"),
-    ("place", "integer"),
-    ("named", "integer"),
-    ("external_key", "text"),
-    *_of_table("report", ("account", "recipient", "sender", "status", "received_at", "error")),
-)
-# The segments of that hand-over with that key are meant. `heard`: 1 for the one of several reports that counts.
-MATCHED_COLUMNS: Columns = (
-    ("turn", "integer"),
-    ("heard", "integer"),
-    *_of_table("submission", ("outbox_id", "attempt", "external_key")),
-    *_of_table("report", ("status", "received_at", "error")),
-)
 
 # What each list of a commit holds; the order is the one they are written in: what is known of earlier messages
 # first, then the new ones, then what was decided later.
 LISTS: Mapping[str, Columns] = {
     "session_ends": (("session", "text"), ("ended_at", "bigint"), ("since", "bigint")),
     "acknowledgements": (("id", "bigint"), ("acknowledged_at", "bigint"), ("acknowledged_ok", "boolean")),
-    "results": _of_table("outbox", _RESULT_COLUMNS),
+    "results": of_table("outbox", _RESULT_COLUMNS),
     "blocked": (("id", "bigint"), ("stopped_at", "bigint"), ("words", "text")),
-    "submissions": _of_table("submission", _SUBMISSION_COLUMNS),
+    "submissions": of_table("submission", SUBMISSION_COLUMNS),
     "heard_keys": HEARD_KEY_COLUMNS,
-    "reports": (*_of_table("report", REPORT_COLUMNS), ("turn", "integer")),
+    "reports": (*of_table("report", REPORT_COLUMNS), ("turn", "integer")),
     "taken_up": (("id", "bigint"),),
-    "inbox": _of_table("inbox", INBOX_COLUMNS),
-    "closings": _of_table("inbox", ("id", *DECISION_COLUMNS)),
-    "outbox": _of_table("outbox", OUTBOX_COLUMNS),
-    "people": (*_of_table("person", _WRITTEN_PERSON_COLUMNS), ("changed", "bigint")),
-    "feedback": _of_table("feedback", _FEEDBACK_COLUMNS),
-    "follows": _of_table("subscription", FOLLOW_COLUMNS),
-    "unfollows": _of_table("subscription", _UNFOLLOW_COLUMNS),
-    "consents": _of_table("consent", CONSENT_COLUMNS),
+    "inbox": of_table("inbox", INBOX_COLUMNS),
+    "closings": of_table("inbox", ("id", *DECISION_COLUMNS)),
+    "outbox": of_table("outbox", OUTBOX_COLUMNS),
+    "people": (*of_table("person", _WRITTEN_PERSON_COLUMNS), ("changed", "bigint")),
+    "feedback": of_table("feedback", _FEEDBACK_COLUMNS),
+    "follows": of_table("subscription", FOLLOW_COLUMNS),
+    "unfollows": of_table("subscription", _UNFOLLOW_COLUMNS),
+    "consents": of_table("consent", CONSENT_COLUMNS),
     "links": (
-        *_of_table("next_address", LINKED_COLUMNS),
+        *of_table("next_address", LINKED_COLUMNS),
         ("words", "text"),
         ("said_on", "text"),
         ("inbound_id", "bigint"),
@@ -121,9 +77,6 @@ LISTS: Mapping[str, Columns] = {
         ("given_at", "bigint"),
     ),
 }
-
-_FINAL = ", ".join(f"'{status.value}'" for status in DeliveryStatus if status.final)
-_FAILED = ", ".join(f"'{s.value}'" for s in DeliveryStatus if s.final and s is not DeliveryStatus.DELIVERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +97,17 @@ def journal_statements(given: Given, remembered: Remembered) -> Mapping[str, Seq
         "submissions": (submit(given("submissions")),),
         "reports": (
             remembered.begin(match(given("heard_keys"))),
-            _keep_orphans(given),
+            keep_orphans(given),
             report_segments(given("matched")),
             report_whole(given("matched")),
             *remembered.end,
         ),
-        "taken_up": (_forget_taken_up(given),),
-        "inbox": (_insert("inbox", INBOX_COLUMNS, given("inbox")),),
+        "taken_up": (forget_taken_up(given),),
+        "inbox": (insert("inbox", INBOX_COLUMNS, given("inbox")),),
         "closings": (_close(given),),
-        "outbox": (_insert("outbox", OUTBOX_COLUMNS, given("outbox")),),
+        "outbox": (insert("outbox", OUTBOX_COLUMNS, given("outbox")),),
         "people": (_add_people(given), _change_people(given)),
-        "feedback": (_insert("feedback", _FEEDBACK_COLUMNS, given("feedback")),),
+        "feedback": (insert("feedback", _FEEDBACK_COLUMNS, given("feedback")),),
         "follows": (follow(given("follows")),),
         "unfollows": (_unfollow(given),),
         "consents": (consent(given("consents")),),
@@ -171,11 +124,6 @@ UPDATE outbox SET state = r.state, available_at = coalesce(r.available_at, outbo
 FROM {given("results")} AS r WHERE outbox.id = r.id"""
 
 
-def _insert(table: str, columns: Sequence[str], source: str) -> str:
-    names = ", ".join(columns)
-    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {source} AS n WHERE true"
-
-
 def _end_sessions(given: Given) -> str:
     return f"""
 UPDATE inbox SET session_ended_at = e.ended_at FROM {given("session_ends")} AS e
@@ -188,90 +136,6 @@ UPDATE inbox SET acknowledged_at = a.acknowledged_at, acknowledged_ok = a.acknow
 FROM {given("acknowledgements")} AS a WHERE inbox.id = a.id"""
 
 
-def submit(source: str) -> str:
-    """From a table of the list `submissions`. A hand-over that did not leave gives its attempt number to the next one, which overwrites its segments."""
-    return f"""
-{_insert("submission", _SUBMISSION_COLUMNS, source)}
-ON CONFLICT (outbox_id, attempt, segment) DO UPDATE SET segments = excluded.segments, account = excluded.account,
-    external_id = excluded.external_id, external_key = excluded.external_key, command_status = excluded.command_status,
-    submitted_at = excluded.submitted_at, report_status = NULL, report_at = NULL, report_error = NULL"""
-
-
-def match(heard_keys: str) -> str:
-    """A query for MATCHED_COLUMNS: which submissions reports mean. `heard_keys`: a table of HEARD_KEY_COLUMNS.
-
-    Of those of the account with one of its keys: first what went to the number it speaks of, then by the order of its
-    keys, then the newest, since the other side may use an id again after some weeks. What went to another telephone than
-    the one it names is not meant, however alike the ids: more likely the answer to the submit is still on its way. Where
-    what it names can be no telephone (hidden, a name), the id counts as it is written, and what has come to its end is
-    not meant any more. A key after the first is a guess, believed only with the number beside it, where one is named.
-    """
-    spoken_of = "o.recipient IN (k.recipient, k.sender)"
-    return f"""
-SELECT c.turn, row_number() OVER (PARTITION BY c.outbox_id, c.attempt, c.external_key ORDER BY c.turn) AS heard,
-    c.outbox_id, c.attempt, c.external_key, c.status, c.received_at, c.error
-FROM (
-    SELECT k.turn, k.external_key, k.status, k.received_at, k.error, s.outbox_id, s.attempt,
-        row_number() OVER (PARTITION BY k.turn ORDER BY CASE WHEN {spoken_of} THEN 0 ELSE 1 END, k.place,
-            s.outbox_id DESC, s.attempt DESC, s.segment) AS choice
-    FROM {heard_keys} AS k CROSS JOIN submission AS s LEFT JOIN outbox AS o ON o.id = s.outbox_id
-    WHERE s.account = k.account AND s.external_key = k.external_key AND s.outbox_id >= {oldest_judged("k")}
-      AND (k.recipient IS NULL OR {spoken_of}
-        OR (k.place = 0 AND k.named = 0 AND (s.report_status IS NULL OR s.report_status NOT IN ({_FINAL}))))
-) AS c WHERE c.choice = 1"""
-
-
-def oldest_judged(row: str) -> str:
-    """The outbox_id from which submissions with the account and key of `row` are looked at, so that an SMSC which gives
-    all messages one id costs no more.
-    """
-    return f"""coalesce((SELECT n.outbox_id FROM submission AS n
-        WHERE n.account = {row}.account AND n.external_key = {row}.external_key
-        ORDER BY n.outbox_id DESC LIMIT 1 OFFSET {SUBMISSIONS_JUDGED - 1}), 0)"""
-
-
-def kept_reports(among: str) -> str:
-    """A query for KEPT_COLUMNS: what was kept under some keys. `among`: what follows a column that must be one of them."""
-    return f"SELECT {', '.join(KEPT_COLUMNS)} FROM report WHERE external_key {among} LIMIT {KEPT_TAKEN_UP}"
-
-
-def _keep_orphans(given: Given) -> str:
-    return f"""
-{_insert("report", REPORT_COLUMNS, given("reports"))} AND n.turn NOT IN (SELECT m.turn FROM {given("matched")} AS m)"""
-
-
-def report_segments(matched: str) -> str:
-    """From a table of MATCHED_COLUMNS."""
-    return f"""
-UPDATE submission SET report_status = m.status, report_at = m.received_at, report_error = m.error
-FROM {matched} AS m
-WHERE submission.outbox_id = m.outbox_id AND submission.attempt = m.attempt
-  AND submission.external_key = m.external_key AND m.heard = 1
-  AND (submission.report_status IS NULL OR submission.report_status NOT IN ({_FINAL}))"""
-
-
-def report_whole(matched: str) -> str:
-    """The state of a message from those of its segments: delivered when all of one hand-over are; otherwise the newest
-    hand-over anything is known of counts, which failed as soon as one of its segments did.
-    """
-    return f"""
-UPDATE outbox SET
-    delivered_at = (SELECT max(s.report_at) FROM submission AS s WHERE s.outbox_id = outbox.id
-        AND s.report_status = 'delivered' GROUP BY s.attempt HAVING count(*) >= max(s.segments) LIMIT 1),
-    delivery_status = coalesce(
-        (SELECT 'delivered' FROM submission AS s WHERE s.outbox_id = outbox.id AND s.report_status = 'delivered'
-         GROUP BY s.attempt HAVING count(*) >= max(s.segments) LIMIT 1),
-        (SELECT CASE s.report_status WHEN 'delivered' THEN NULL WHEN 'skipped' THEN 'undeliverable'
-            ELSE s.report_status END
-         FROM submission AS s WHERE s.outbox_id = outbox.id AND s.report_status IS NOT NULL
-         ORDER BY s.attempt DESC, s.report_status IN ({_FAILED}) DESC, s.report_status = 'delivered', s.segment LIMIT 1))
-WHERE outbox.id IN (SELECT m.outbox_id FROM {matched} AS m)"""
-
-
-def _forget_taken_up(given: Given) -> str:
-    return f"DELETE FROM report WHERE id IN (SELECT t.id FROM {given('taken_up')} AS t)"
-
-
 def _close(given: Given) -> str:
     decided = ", ".join(f"{name} = c.{name}" for name in DECISION_COLUMNS)
     return f"""
@@ -280,7 +144,7 @@ FROM {given("closings")} AS c WHERE inbox.id = c.id AND inbox.state = 'open'"""
 
 
 def _add_people(given: Given) -> str:
-    return f"{_insert('person', _WRITTEN_PERSON_COLUMNS, given('people'))} ON CONFLICT (address) DO NOTHING"
+    return f"{insert('person', _WRITTEN_PERSON_COLUMNS, given('people'))} ON CONFLICT (address) DO NOTHING"
 
 
 def _change_people(given: Given) -> str:
@@ -300,7 +164,7 @@ def follow(source: str) -> str:
         f"{name} = excluded.{name}" for name in FOLLOW_COLUMNS if name not in ("recipient", "dossier_code")
     )
     return f"""
-{_insert("subscription", FOLLOW_COLUMNS, source)}
+{insert("subscription", FOLLOW_COLUMNS, source)}
 ON CONFLICT (recipient, dossier_code) DO UPDATE SET {anew}, version = NULL, ended_at = NULL, end_reason = NULL"""
 
 
@@ -314,7 +178,7 @@ WHERE subscription.recipient = u.recipient AND subscription.dossier_code = u.dos
 def consent(source: str) -> str:
     """From a table of CONSENT_COLUMNS; what a message agreed to is kept once, however often it is decided."""
     return f"""
-{_insert("consent", CONSENT_COLUMNS, source)}
+{insert("consent", CONSENT_COLUMNS, source)}
 ON CONFLICT (inbound_id, action, dossier_code) WHERE inbound_id IS NOT NULL DO NOTHING"""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from adapters.store.journal_sql import Columns
+from adapters.store.lists import Columns
 from adapters.store.postgres_statements import WAKE
 
 _RECORDING_SEED = 8  # of the hashes its advisory locks are made of
@@ -54,6 +54,12 @@ class Dialect(ABC):
         """What follows a table's name and alias so that it is read by that index."""
 
     @abstractmethod
+    def behind(self, row: str) -> str:
+        """A condition on `row` of the outbox: of `:priority`, with a larger id than `:id`. Said so that what follows is read
+        in the order of ix_outbox_ready, from there on.
+        """
+
+    @abstractmethod
     def taking(self, row: str) -> str:
         """What follows a SELECT: of `row` those that nobody else holds, and nobody else gets them."""
 
@@ -83,6 +89,10 @@ class SqliteDialect(Dialect):
 
     def by(self, index: str) -> str:
         return f" INDEXED BY {index}"
+
+    def behind(self, row: str) -> str:
+        """Not a comparison of both at once: of that it would take the priority alone to its index."""
+        return f"{row}.priority = :priority AND {row}.id > :id"
 
     def taking(self, row: str) -> str:  # noqa: ARG002 - there is nobody else
         return ""
@@ -118,6 +128,10 @@ class PostgresDialect(Dialect):
 
     def by(self, index: str) -> str:  # noqa: ARG002 - it needs no telling
         return ""
+
+    def behind(self, row: str) -> str:
+        """Were the priority equal, the order would be that of the ids alone (postgres_statements.CLAIM)."""
+        return f"({row}.priority, {row}.id) > (:priority, :id) AND {row}.priority <= :priority"
 
     def taking(self, row: str) -> str:
         return f" FOR NO KEY UPDATE OF {row} SKIP LOCKED"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from adapters.store.journal_sql import Columns
+from adapters.store.lists import Columns
 from adapters.store.notices_dialect import Dialect
 from adapters.store.notices_rows import (
     CONSENT_COLUMNS,

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from adapters.store.chat_rows import ButtonCells, button_cells
-from adapters.store.journal_sql import Columns
+from adapters.store.lists import Columns
 from adapters.store.rows import Row, from_ms, to_ms
 from adapters.store.tables import OutboxStates, metadata
 from domain.codes import DossierCode, read_reference

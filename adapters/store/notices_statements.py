@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adapters.store.claim_rule import UNFOLLOWED, blocked, declined
-from adapters.store.journal_sql import Columns
+from adapters.store.lists import Columns
 from adapters.store.notices_dialect import Dialect
 from adapters.store.notices_recording import LOOK_COLUMNS, STILL_FOLLOWED, STILL_PENDING, insert
 from adapters.store.notices_rows import FOLLOWER_CELLS, NOTICE_COLUMNS, SEEN_COLUMNS

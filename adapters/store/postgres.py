@@ -23,7 +23,7 @@ from adapters.store.floors import Floors
 from adapters.store.health import StoreHealth
 from adapters.store.heard import StoreLastAccounts
 from adapters.store.held import Held
-from adapters.store.housekeeping import mask, purge
+from adapters.store.housekeeping import expire, mask, purge
 from adapters.store.incidents import StoreIncidents
 from adapters.store.intake import StoreIntake
 from adapters.store.links import StoreLinks
@@ -57,7 +57,7 @@ from adapters.store.tables import OutboxStates
 from adapters.store.unheard import Unheard
 from adapters.store.wakeups import wakeups
 from adapters.store.zalo_tokens import StoreZaloTokens
-from conversation.ports import Following, JournalBatch, JournalReceipt, Person, Recollection
+from conversation.ports import Expired, Following, JournalBatch, JournalReceipt, Person, Place, Recollection
 from domain.broadcast_fitness import Fitness
 from domain.errors import StoreError, StoreUnavailable
 from domain.message import PRIORITIES, Address, Category, InboundMessage, OutboundMessage
@@ -360,6 +360,10 @@ class PostgresStore:
 
     async def mask(self, before: datetime, limit: int) -> int:
         return await self._stepped(mask(before, limit, self._standing().now))
+
+    async def expire(self, account: str, before: datetime, limit: int, *, behind: Place) -> Expired:
+        now = self._standing().now
+        return await self._stepped(expire(PostgresDialect(), account, before, limit, now, behind))
 
     # How it is done
 

@@ -15,19 +15,17 @@ from collections.abc import Sequence
 
 from adapters.store.claim_rule import JUDGED_COLUMNS, closed_state, may_be_handed_over, why_not
 from adapters.store.journal_sql import (
-    KEPT_COLUMNS,
     LISTS,
-    MATCHED_COLUMNS,
     PRIORS_JUDGED,
     REMEMBERED_MESSAGES,
-    Columns,
     Remembered,
     journal_statements,
-    kept_reports,
     people,
     settle,
     who_blocked,
 )
+from adapters.store.lists import Columns
+from adapters.store.report_sql import KEPT_COLUMNS, MATCHED_COLUMNS, kept_reports
 from adapters.store.rows import MESSAGE_COLUMNS, OUTBOUND_COLUMNS
 from adapters.store.tables import OutboxStates
 

@@ -12,17 +12,17 @@ from datetime import timedelta
 from typing import Protocol
 
 from adapters.store.doubts import settle_doubts
-from adapters.store.journal_sql import (
+from adapters.store.lists import Columns
+from adapters.store.report_rows import KeptRow, heard_again, heard_keys, turns
+from adapters.store.report_sql import (
     HEARD_KEY_COLUMNS,
     KEPT_COLUMNS,
     MATCHED_COLUMNS,
-    Columns,
     match,
     oldest_judged,
     report_segments,
     report_whole,
 )
-from adapters.store.report_rows import KeptRow, heard_again, heard_keys, turns
 from adapters.store.rows import encode
 from adapters.store.steps import Steps
 from domain.message import DeliveryReport

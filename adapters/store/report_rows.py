@@ -10,7 +10,7 @@ from adapters.store.rows import Row, encode, from_ms, to_ms
 from domain.external_ids import key_of, spellings
 from domain.message import Address, DeliveryReport, DeliveryStatus, SendResult
 
-# journal_sql.KEPT_COLUMNS: id, channel, account, external_id, external_key, keys, recipient, sender, status,
+# report_sql.KEPT_COLUMNS: id, channel, account, external_id, external_key, keys, recipient, sender, status,
 # received_at, error, text.
 KeptRow = tuple[int, str, str, str, str, str, str | None, str | None, str, int, str, str]
 

@@ -22,7 +22,7 @@ from adapters.store.broadcasts import StoreBroadcasts
 from adapters.store.conversations import StoreConversations
 from adapters.store.health import StoreHealth
 from adapters.store.heard import StoreLastAccounts
-from adapters.store.housekeeping import mask, purge
+from adapters.store.housekeeping import expire, mask, purge
 from adapters.store.incidents import StoreIncidents
 from adapters.store.intake import StoreIntake
 from adapters.store.lane import Lane, transaction
@@ -58,7 +58,7 @@ from adapters.store.sqlite_leases import SqliteLeases
 from adapters.store.sqlite_notices import SqliteNotices
 from adapters.store.steps import Steps, carry_out
 from adapters.store.zalo_tokens import END_FORMER, StoreZaloTokens
-from conversation.ports import Following, JournalBatch, JournalReceipt, Person, Recollection
+from conversation.ports import Expired, Following, JournalBatch, JournalReceipt, Person, Place, Recollection
 from domain.broadcast_fitness import Fitness
 from domain.errors import StoreError
 from domain.ids import COUNTER_BITS, EPOCH_MS, PROCESS_BITS
@@ -319,6 +319,10 @@ class SqliteStore:
 
     async def mask(self, before: datetime, limit: int) -> int:
         return await self._step(mask(before, limit, self._standing().now))
+
+    async def expire(self, account: str, before: datetime, limit: int, *, behind: Place) -> Expired:
+        now = self._standing().now
+        return await self._step(expire(SqliteDialect(), account, before, limit, now, behind))
 
     async def _step(self, steps: Steps[Result]) -> Result:
         result = await self._writer.run(lambda connection: _stepped(connection, steps))

@@ -15,17 +15,15 @@ from collections.abc import Sequence
 
 from adapters.store.claim_rule import closed_state, may_be_handed_over, why_not
 from adapters.store.journal_sql import (
-    KEPT_COLUMNS,
     LISTS,
-    MATCHED_COLUMNS,
     PRIORS_JUDGED,
     REMEMBERED_MESSAGES,
     Remembered,
     journal_statements,
-    kept_reports,
     people,
     who_blocked,
 )
+from adapters.store.report_sql import KEPT_COLUMNS, MATCHED_COLUMNS, kept_reports
 from adapters.store.rows import MESSAGE_COLUMNS, OUTBOUND_COLUMNS, PERSON_COLUMNS
 
 

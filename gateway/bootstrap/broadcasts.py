@@ -22,7 +22,8 @@ from gateway.bootstrap.sources import asked_over_http, read_database_mapping
 from gateway.bootstrap.store import OpenStore
 from gateway.bootstrap.words import Words
 from gateway.settings import Settings
-from notifications.broadcasting import BroadcastFigures, Broadcasting, BroadcastRules, ahead_of
+from notifications.broadcasting import Broadcasting, ahead_of
+from notifications.portions import BroadcastFigures, BroadcastRules, PortionWriter
 from notifications.ports import Contacts
 from notifications.routing import Routing
 
@@ -46,21 +47,31 @@ def make_broadcasting(
     Raises:
         SettingsError: the calendar or a source's mapping is wrong.
     """
-    chosen = settings.notices
-    return Broadcasting(
-        mail=opened.store.mass_mail(),
+    chosen, mail = settings.notices, opened.store.mass_mail()
+    rules = BroadcastRules(
+        schedule=schedule_rules(chosen),
+        valid_for=timedelta(hours=chosen.valid_h),
+        page=PAGE if settings.database.shared else PAGE_OF_SQLITE,
+        ahead=ahead_of([channel.rate for channel in channels]),
+    )
+    portions = PortionWriter(
+        mail=mail,
         writer=make_broadcast_writer(words, opened.clock),
         contacts=_contacts(settings, stack),
         read_number=read_number,
         fits=make_fitness(settings, words).fits,
         routing=routing,
-        rules=BroadcastRules(
-            schedule=schedule_rules(chosen),
-            valid_for=timedelta(hours=chosen.valid_h),
-            page=PAGE if settings.database.shared else PAGE_OF_SQLITE,
-            ahead=ahead_of([channel.rate for channel in channels]),
-        ),
+        rules=rules,
         calendar=read_calendar(chosen.calendar, local_day(opened.clock())),
+        clock=opened.clock,
+        new_id=new_id,
+        figures=figures,
+    )
+    return Broadcasting(
+        mail=mail,
+        portions=portions,
+        routing=routing,
+        rules=rules,
         clock=opened.clock,
         new_id=new_id,
         figures=figures,

@@ -48,6 +48,7 @@ from gateway.bootstrap.upkeep import (
     TIDY_EVERY,
     Upkeep,
     Waiting,
+    expire_unserved,
     follow,
     match_reports,
     tidy,
@@ -400,10 +401,15 @@ def _delivery_parts(made: Made) -> list[Part]:
     tidying = Upkeep(
         name="tidy", work=partial(tidy, store, made.opened.clock, made.settings.retention), every=TIDY_EVERY
     )
+    served = frozenset(channel.account for channel in made.channels.all)
+    expiring = Upkeep(
+        name="unserved accounts", work=partial(expire_unserved, store, served, made.opened.clock), every=TIDY_EVERY
+    )
     matching = Upkeep(name="late reports", work=partial(match_reports, store), every=REPORTS_EVERY)
     works: dict[str, Callable[[], Awaitable[None]]] = {
         "take over": made.dispatcher.take_over,
         "tidy": tidying.run,
+        "unserved accounts": expiring.run,
         "late reports": matching.run,
         **{upkeep.name: upkeep.run for upkeep in _telling_upkeeps(made.telling)},
         **{upkeep.name: upkeep.run for upkeep in _broadcast_upkeeps(made.broadcasting)},

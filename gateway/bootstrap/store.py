@@ -21,7 +21,7 @@ from console.accounts.ports import AuditLog, Officers, Sessions
 from console.broadcasts.ports import Broadcasts
 from console.health.ports import Figures, Incidents
 from console.messages.ports import Conversations, Opinions
-from conversation.ports import Housekeeping, Journal, LateReports, Links, People, Pins
+from conversation.ports import Housekeeping, Journal, LateReports, Links, People, Pins, Unserved
 from conversation.redelivery import is_redelivery
 from domain.broadcast_fitness import Fitness
 from domain.errors import SettingsError, StoreUnavailable
@@ -47,7 +47,7 @@ class Presence(Leases, Protocol):
     async def introduce(self, *, host: str, pid: int, version: str, roles: Collection[str]) -> None: ...
 
 
-class Store(Journal, People, Outbox, Housekeeping, LateReports, Protocol):
+class Store(Journal, People, Outbox, Housekeeping, LateReports, Unserved, Protocol):
     """What both engines are."""
 
     async def open(self) -> None: ...

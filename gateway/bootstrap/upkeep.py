@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
 from channels.base import Health
-from conversation.ports import Housekeeping, LateReports
+from conversation.ports import FIRST_PLACE, Housekeeping, LateReports, Unserved
 from domain.errors import StoreError
 from gateway.settings import RetentionSettings
 from notifications.ports import Outbox
@@ -23,6 +23,7 @@ REPORTS_EVERY = 30.0
 TIDY_EVERY = 3_600.0
 TIDY_BATCH = 200  # rows a transaction: a commit waits no longer than that for its turn
 TIDY_PAUSE = 0.05  # seconds between two of them
+UNSERVED_FOR = timedelta(hours=1)  # after it expired: long enough for settings that are being changed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +74,24 @@ async def tidy(store: Housekeeping, clock: Callable[[], datetime], retention: Re
     purged = await _until_done(store.purge, clock() - timedelta(days=retention.purge_after_days))
     if masked or purged:
         log.info("store.tidied", masked=masked, purged=purged)
+
+
+async def expire_unserved(store: Unserved, served: Collection[str], clock: Callable[[], datetime]) -> None:
+    """Close what expired for accounts that are in the settings no more: a claim closes it for the others."""
+    for account in sorted((await store.depth()).keys() - set(served)):
+        if closed := await _expired(store, account, clock() - UNSERVED_FOR):
+            log.info("store.unserved_expired", account=account, messages=closed)
+
+
+async def _expired(store: Unserved, account: str, before: datetime) -> int:
+    total, place = 0, FIRST_PLACE
+    while True:
+        step = await store.expire(account, before, TIDY_BATCH, behind=place)
+        total += step.closed
+        if step.behind is None:
+            return total
+        place = step.behind
+        await asyncio.sleep(TIDY_PAUSE)
 
 
 async def match_reports(store: LateReports) -> None:

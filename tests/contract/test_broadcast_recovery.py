@@ -157,7 +157,7 @@ async def test_from_the_moment_it_is_told_nothing_more_leaves(store_kit: StoreKi
     assert await store.hand_over(claimed) == frozenset()
     before = await store_kit.rows("outbox")
     step = Step(course=Course.read(under_way[0].position), walk="", at=under_way[0].position, most=3)
-    assert await expanding._portion(under_way[0], step) is None
+    assert await expanding.portions.write(under_way[0], step) is None
     assert len(await store_kit.rows("outbox")) == len(before)
     await expanding.tick()
     states = Counter(row["state"] for row in await store_kit.rows("outbox"))
@@ -217,7 +217,7 @@ async def test_one_whose_own_text_is_too_long_is_left_out_and_told(store_kit: St
     """What a one-stop system says may be longer than any text was measured by."""
     await follow(store_kit, 1, 2)
     it, expanding = await approved(store_kit, store), expander(store_kit, store)
-    expanding.fits = lambda text: "0001" not in text
+    expanding.portions.fits = lambda text: "0001" not in text
     left = await run_to_the_end(store_kit, store, it, expanding)
     assert [each.recipient for each in left] == [person(2)]
     assert (await standing(store, it)).tally.left_out == {"too_long": 1}

@@ -18,7 +18,8 @@ from domain.calendar import WorkCalendar
 from domain.codes import DossierCode
 from domain.errors import SourceUnavailable
 from domain.message import Address, OutboundMessage, SendResult, SendStatus
-from notifications.broadcasting import Broadcasting, BroadcastRules
+from notifications.broadcasting import Broadcasting
+from notifications.portions import BroadcastRules, PortionWriter
 from notifications.routing import Reached, Routes, Routing
 from notifications.schedule import ScheduleRules
 from tests.contract.broadcasting import (
@@ -104,19 +105,23 @@ def expander(
     **rules: Any,
 ) -> Broadcasting:
     chosen = {"schedule": SCHEDULE, "valid_for": timedelta(hours=4), "page": 3, "ahead": 6, **rules}
-    return Broadcasting(
-        mail=store.mass_mail(),
+    shared: dict[str, Any] = {
+        "mail": store.mass_mail(),
+        "routing": routing,
+        "rules": BroadcastRules(**chosen),
+        "clock": kit.clock,
+        "new_id": kit.new_id,
+        "figures": figures or Figures(),
+    }
+    portions = PortionWriter(
         writer=PlainWriter(),
         contacts={SOURCE: contacts or Numbers()},
         read_number=lambda number: Address("sms", number) if number.startswith("84") else None,
-        routing=routing,
-        rules=BroadcastRules(**chosen),
         calendar=WorkCalendar(),
-        clock=kit.clock,
-        new_id=kit.new_id,
         fits=FITNESS.fits,
-        figures=figures or Figures(),
+        **shared,
     )
+    return Broadcasting(portions=portions, **shared)
 
 
 async def approved(kit: StoreKit, store: Store, **changes: Any) -> Broadcast:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from adapters.store.journal_sql import SUBMISSIONS_JUDGED
 from adapters.store.report_ids import LOOKED_BACK
+from adapters.store.report_sql import SUBMISSIONS_JUDGED
 from channels.sms.account import MessageIds
 from channels.sms.reports import id_forms
 from conversation.ports import Exchange, JournalBatch

@@ -1,11 +1,13 @@
-"""What every store promises of its old rows (conversation.ports.Housekeeping)."""
+"""What every store promises of its old rows (conversation.ports.Housekeeping, Unserved)."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+from adapters.store.tables import OutboxStates
 from channels.sms.ports import Part, SetKey
-from conversation.ports import Exchange, FeedbackNote, JournalBatch
+from conversation.ports import FIRST_PLACE, Exchange, FeedbackNote, JournalBatch, Place
 from domain.message import DeliveryReport, DeliveryStatus, SendStatus
 from tests.contract.stores import ACCOUNT, Store, StoreKit, segments, sent
 
@@ -125,3 +127,56 @@ async def test_what_is_still_to_be_answered_is_not_masked(store_kit: StoreKit, s
     assert await store.mask(before, 100) == 0
     await store.commit(JournalBatch(closings=[store_kit.decided(message)]))
     assert await store.mask(before, 100) == 2
+
+
+# ---- what waits for an account nobody serves
+
+OLD_ACCOUNT = "smsc-0"
+
+
+async def expired_of(kit: StoreKit, store: Store, limit: int) -> list[int]:
+    """How many each step closed of what expired half an hour ago, until the last."""
+    closed: list[int] = []
+    behind: Place | None = FIRST_PLACE
+    while behind is not None:
+        step = await store.expire(OLD_ACCOUNT, kit.clock.now - timedelta(minutes=30), limit, behind=behind)
+        closed.append(step.closed)
+        behind = step.behind
+    return closed
+
+
+async def test_what_expired_long_ago_for_an_account_is_closed_and_all_else_stays(
+    store_kit: StoreKit, store: Store
+) -> None:
+    now, hour = store_kit.now_ms(), 3_600_000
+    waiting: dict[str, dict[str, Any]] = {
+        "long expired": {},
+        "just expired": {"expires_at": now + 2 * hour - 1},
+        "valid": {"expires_at": now + 9 * hour},
+        "somebody else's": {"account": ACCOUNT},
+        "held": {"state": "held"},
+        "on its way": {"state": "handed_over", "owner": 1, "lease_until": now + 99 * hour},
+    }
+    for version, changes in enumerate(waiting.values()):
+        row = {"account": OLD_ACCOUNT, "version": version, "expires_at": now + hour, **changes}
+        await store_kit.put("outbox", store_kit.notice(**row))
+    before = await store_kit.rows("outbox")
+    store_kit.clock.advance(7_200)
+    assert sum(await expired_of(store_kit, store, 100)) == 1
+    [closed, *others] = await store_kit.rows("outbox")
+    assert (closed["state"], closed["reason"]) == (OutboxStates.EXPIRED, "expired")
+    assert closed["settled_at"] == store_kit.now_ms()
+    assert others == before[1:]
+
+
+async def test_it_is_closed_a_few_at_a_time_past_what_may_still_leave(store_kit: StoreKit, store: Store) -> None:
+    later = store_kit.now_ms() + DAY * 1000
+    for number in range(7):
+        valid = {"expires_at": later} if number < 3 else {}
+        row = store_kit.notice(account=OLD_ACCOUNT, version=number, priority=number % 3, **valid)
+        await store_kit.put("outbox", row)
+    store_kit.clock.advance(7_200)
+    assert sum(await expired_of(store_kit, store, 2)) == 4
+    states = [row["state"] for row in await store_kit.rows("outbox")]
+    assert states == ["ready"] * 3 + ["expired"] * 4
+    assert sum(await expired_of(store_kit, store, 2)) == 0

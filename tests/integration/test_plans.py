@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from adapters.store.housekeeping import first_id
-from adapters.store.journal_sql import (
+from adapters.store.housekeeping import expire, first_id
+from adapters.store.notices_dialect import SqliteDialect
+from adapters.store.postgres import PostgresSettings, PostgresStore
+from adapters.store.report_sql import (
     HEARD_KEY_COLUMNS,
     MATCHED_COLUMNS,
     kept_reports,
@@ -22,9 +24,7 @@ from adapters.store.journal_sql import (
     report_segments,
     report_whole,
 )
-from adapters.store.notices_dialect import SqliteDialect
-from adapters.store.postgres import PostgresSettings, PostgresStore
-from conversation.ports import Exchange, JournalBatch, SessionEnd
+from conversation.ports import FIRST_PLACE, Exchange, JournalBatch, SessionEnd
 from domain.message import Address, DeliveryReport, DeliveryStatus
 from tests.contract.stores import ACCOUNT, RULES, SENDER, PostgresKit, empty_store, segments, sent
 from tests.servers.postgres import Database, Postgres, migrated
@@ -174,6 +174,33 @@ async def test_old_rows_are_found_without_looking_at_the_others(large: PostgresK
     for table in ("inbox", "outbox", "submission", "report"):
         assert after[table][0] == before[table][0]
         assert after[table][1] - before[table][1] < MOST_ROWS
+
+
+async def test_what_expired_for_an_account_is_found_among_what_waits_alone(large: PostgresKit) -> None:
+    """None of these has: each step looks at so many and goes on behind them, however many have."""
+    store = PostgresStore(large.database.url, owner=5, rules=RULES, settings=PostgresSettings(migrate=False))
+    await store.open()
+    before, place = touched(large.database), FIRST_PLACE
+    for _ in range(3):
+        step = await store.expire(ACCOUNT, large.clock.now - timedelta(hours=1), 200, behind=place)
+        assert step.behind is not None
+        assert (step.closed, step.behind > place) == (0, True)
+        place = step.behind
+    await store.close()
+    after = touched(large.database)
+    assert after["outbox"][0] == before["outbox"][0]
+    assert after["outbox"][1] - before["outbox"][1] < MOST_ROWS
+
+
+def test_what_expired_for_an_account_is_found_by_its_key_on_sqlite_too() -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.deserialize(empty_store())
+    statement, values = next(expire(SqliteDialect(), ACCOUNT, datetime.now(UTC), 200, 0, FIRST_PLACE))
+    plan = [step for *_, step in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert [step for step in plan if "outbox" in step or " o " in step] == [
+        "SEARCH o USING INDEX ix_outbox_ready (account=? AND priority=? AND id>?)"
+    ]
+    assert not [step for step in plan if "TEMP B-TREE" in step]
 
 
 def test_reports_find_their_messages_by_keys_on_sqlite_too() -> None:

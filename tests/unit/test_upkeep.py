@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+from conversation.ports import FIRST_PLACE, Expired, Place
 from domain.errors import StoreUnavailable
 from gateway.bootstrap import upkeep
-from gateway.bootstrap.upkeep import TIDY_BATCH, Upkeep, follow, tidy
+from gateway.bootstrap.upkeep import TIDY_BATCH, Upkeep, expire_unserved, follow, tidy
 from gateway.settings import RetentionSettings
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -108,4 +109,40 @@ async def test_what_is_old_is_masked_then_removed_a_few_rows_at_a_time() -> None
 async def test_nothing_old_is_nothing_told() -> None:
     with capture_logs() as lines:
         await tidy(Attic({"mask": 0, "purge": 0}), lambda: NOW, RetentionSettings())
+    assert lines == []
+
+
+@dataclass
+class Shelf:
+    """An outbox where so many rows wait for each account, all of them expired; three steps an account."""
+
+    waiting: dict[str, int]
+    asked: list[tuple[str, datetime, int, Place]] = field(default_factory=list)
+
+    async def depth(self) -> Mapping[str, int]:
+        return self.waiting
+
+    async def expire(self, account: str, before: datetime, limit: int, *, behind: Place) -> Expired:
+        self.asked.append((account, before, limit, behind))
+        step = sum(asked[0] == account for asked in self.asked)
+        closed = self.waiting[account] if step > 1 else 0
+        return Expired(closed=closed, behind=(0, step) if step < 3 else None)
+
+
+async def test_what_waits_for_an_account_nobody_serves_is_gone_through_to_its_end() -> None:
+    shelf = Shelf({"smsc-0": 2, "smsc-1": 3})
+    with capture_logs() as lines:
+        await expire_unserved(shelf, {"smsc-1", "smsc-2"}, lambda: NOW)
+    before = NOW - timedelta(hours=1)
+    assert shelf.asked == [("smsc-0", before, TIDY_BATCH, place) for place in (FIRST_PLACE, (0, 1), (0, 2))]
+    assert [(line["event"], line["account"], line["messages"]) for line in lines] == [
+        ("store.unserved_expired", "smsc-0", 4)
+    ]
+
+
+async def test_accounts_somebody_serves_are_left_to_them_and_nothing_closed_is_nothing_told() -> None:
+    shelf = Shelf({"smsc-0": 0, "smsc-1": 3})
+    with capture_logs() as lines:
+        await expire_unserved(shelf, {"smsc-1"}, lambda: NOW)
+    assert {account for account, *_ in shelf.asked} == {"smsc-0"}
     assert lines == []
