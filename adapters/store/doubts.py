@@ -22,6 +22,7 @@ from adapters.store.report_rows import KeptRow
 from adapters.store.report_sql import KEPT_COLUMNS, submit
 from adapters.store.rows import Row, encode
 from adapters.store.steps import Steps
+from domain.gsm import Alphabet, is_gsm7, split
 
 OWN_ANSWER_WITHIN: Final = timedelta(minutes=1)  # a report may come that long before the answer to its own submit
 LOOKED_BACK: Final = timedelta(minutes=15)  # longer than a notice waits for its report
@@ -62,7 +63,7 @@ def settle_doubts(words: Words, now: int) -> Steps[Sequence[KeptRow]]:
     doubted = yield _doubted(words), {"told": encode(told)}
     if not doubted:
         return ()
-    attempts = {(outbox_id, attempt) for outbox_id, attempt, _ in doubted}
+    attempts = {(outbox_id, attempt) for outbox_id, attempt, *_ in doubted}
     written = yield _segments(words), {"doubted": encode(sorted(attempts))}
     found = _believed(doubted, written, kept, now)
     if not found:
@@ -83,14 +84,15 @@ def _told(position: int, report: KeptRow) -> Sequence[Row]:
 
 
 def _believed(
-    doubted: Sequence[tuple[int, int, int]], written: Sequence[Segment], kept: Sequence[KeptRow], now: int
+    doubted: Sequence[tuple[int, int, int, str]], written: Sequence[Segment], kept: Sequence[KeptRow], now: int
 ) -> Mapping[int, Sequence[Row]]:
     """By message, rows of the list `submissions`. Each id is one message's, the oldest one's; a message of which a
     segment is still in doubt stays in doubt.
     """
     ids: dict[tuple[int, int], dict[str, KeptRow]] = defaultdict(dict)
     given: dict[tuple[str, str], int] = {}
-    for outbox_id, attempt, position in sorted(doubted):
+    texts = {outbox_id: text for outbox_id, *_, text in doubted}
+    for outbox_id, attempt, position, _ in sorted(doubted):
         report = kept[position]
         if given.setdefault((report[2], report[4]), outbox_id) == outbox_id:
             ids[outbox_id, attempt].setdefault(report[4], report)
@@ -99,8 +101,8 @@ def _believed(
         segments[segment[0]].append(segment)
     found: dict[int, Sequence[Row]] = {}
     for (outbox_id, attempt), reports in ids.items():
-        # Of a process that died nothing is written of its segments: those are there that are reported.
-        open_ones = _open(segments[outbox_id]) if segments[outbox_id] else _as_many(len(reports))
+        # Of a process that died nothing is written of its segments: its text says how many there were at most.
+        open_ones = _open(segments[outbox_id]) if segments[outbox_id] else _all_of(texts[outbox_id])
         if open_ones and len(reports) >= len(open_ones):
             found[outbox_id] = [
                 (outbox_id, attempt, number, total, report[2], report[3], key, 0, now)
@@ -116,7 +118,9 @@ def _open(segments: Sequence[Segment]) -> Sequence[tuple[int, int]]:
     return [(number, total) for _, number, total, key, _ in segments if key is None]
 
 
-def _as_many(total: int) -> Sequence[tuple[int, int]]:
+def _all_of(text: str) -> Sequence[tuple[int, int]]:
+    """What every account can write is cut alike by all; what is not may have left in the alphabet that takes most."""
+    total = len(split(text, Alphabet.GSM7 if text.isascii() and is_gsm7(text) else Alphabet.UCS2))
     return [(number, total) for number in range(1, total + 1)]
 
 
@@ -126,7 +130,7 @@ WHERE r.kept_at >= :since AND r.kept_at <= :until AND r.external_key IS NOT NULL
 
 def _doubted(words: Words) -> str:
     """What waits to be tried again keeps its attempts only if one of them may have left (plan.settled_row)."""
-    return f"""SELECT o.id, o.attempts, t.position FROM {words.given("told", _TOLD_COLUMNS)} AS t
+    return f"""SELECT o.id, o.attempts, t.position, o.text FROM {words.given("told", _TOLD_COLUMNS)} AS t
 CROSS JOIN outbox AS o{words.by("ix_outbox_recipient")}
 WHERE o.recipient = t.recipient AND o.inbound_id IS NULL AND o.account = t.account AND o.category = 'notice'
   AND o.state IN ('ready', 'unknown') AND o.attempts > 0 AND o.reason IS NOT NULL
