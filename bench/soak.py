@@ -92,7 +92,7 @@ class SoakOptions:
     bulk: float = 20.0
     every: float = 3.0
     kills: Sequence[float] = (0.2, 0.5)  # of the time; memory is looked at after the last
-    drain_within: float = 300.0
+    drain_within: float = 660.0  # a notice that was refused waits for as long as it is old, ten minutes at most
     store: StoreKind = StoreKind.SQLITE
 
 

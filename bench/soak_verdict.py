@@ -58,13 +58,18 @@ class OutboxRow:
     delivery_status: str | None
 
     @property
+    def pause(self) -> int:
+        """Milliseconds from its last hand-over to its next try."""
+        return self.available_at - (self.handed_over_at or 0)
+
+    @property
     def waits(self) -> bool:
         """A notice of unknown outcome, for its delivery report."""
         return (
             self.category is Category.NOTICE
             and self.state is OutboxState.READY
             and self.attempts > 0
-            and self.available_at - (self.handed_over_at or 0) >= WAITS_MS
+            and self.pause >= WAITS_MS
         )
 
 
@@ -88,7 +93,7 @@ def judge(questions: Mapping[str, Book], mail: Mapping[str, Book], rows: Iterabl
     for row in rows:
         by_number.setdefault(row.number, []).append(row)
         if row.state not in FINAL and not row.waits:
-            verdict.breach(f"{row.category.value} not final: {row.state.value}", row.number)
+            verdict.breach(f"{row.category.value} not final: {row.state.value}", f"{row.number}, {row.pause} ms apart")
     for number, book in (*questions.items(), *mail.items()):
         found = by_number.get(number, [])
         if len(found) != 1:
