@@ -14,7 +14,7 @@ from rich.table import Table
 
 from bench.floor import Floor, journal_floor
 from bench.sms import Case, Run, run_case, stamp
-from bench.stores import StoreKind, place
+from bench.stores import StoreKind, place, stores_option
 
 AIMS = {10: 6_000, 50: 10_000, 100: 14_000}  # replies a second, closed loop (reference: peers)
 
@@ -24,15 +24,7 @@ WIDTH = 130  # columns, so that no heading is cut
 @click.command()
 @click.option("--total", default=20_000, show_default=True, help="Questions in each run.")
 @click.option("--window", "windows", multiple=True, default=(1, 10, 50, 100), show_default=True, help="Open questions.")
-@click.option(
-    "--store",
-    "stores",
-    multiple=True,
-    type=click.Choice([kind.name.lower() for kind in StoreKind]),
-    default=[kind.name.lower() for kind in StoreKind],
-    show_default=True,
-    help="Where the journal is kept; all are run one after the other.",
-)
+@stores_option("Where the journal is kept")
 def main(total: int, windows: tuple[int, ...], stores: tuple[str, ...]) -> None:
     """Measure answers by SMS: cached, uncached and at a fixed rate; beside them the floor of the journal."""
     console = Console(width=WIDTH)

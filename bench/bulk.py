@@ -19,10 +19,10 @@ from rich.table import Table
 
 from bench.any_store import AnyStore
 from bench.bulk_rows import Bulk, BulkRows
-from bench.settings import settings_of
-from bench.stores import Place, StoreKind, place
+from bench.settings import gateway_of, settings_of
+from bench.stores import Place, StoreKind, place, stores_option
 from demo import onestop
-from demo.process import GatewayProcess, free_port
+from demo.process import GatewayProcess
 from demo.smsc_load_server import Announce, LoadServer
 from demo.smsc_tally import NUMBER_DIGITS, NUMBER_PREFIX, Load, LoadOptions, LoadResult, Mode, part_number
 from domain.calendar import local_day
@@ -192,13 +192,9 @@ async def run_mixed(mixed: Mixed, directory: Path, at: Place) -> Beside:
 
 
 async def started(mixed: Mixed, directory: Path, at: Place, port: int) -> GatewayProcess:
-    config = directory / "bulk.toml"
     binds = f"\n[[sms.bind]]\ncount = {mixed.binds}\n" if mixed.binds > 1 else ""
     account = ACCOUNT.format(port=port, rate=mixed.rate, window=mixed.window, binds=binds)
-    config.write_text(settings_of(directory, at, account), encoding="utf-8")
-    gateway = GatewayProcess(
-        config=config, public_port=free_port(), operations_port=free_port(), log=directory / "gateway.log"
-    )
+    gateway = gateway_of(directory / "bulk.toml", settings_of(directory, at, account))
     await gateway.start(ready_within=READY_WITHIN)
     return gateway
 
@@ -261,15 +257,7 @@ def current(smsc: LoadServer) -> MixedLoad:
 @click.option("--alone", default=1_000, show_default=True, help="Questions before.")
 @click.option("--window", default=10, show_default=True, help="Unanswered submit_sm of one bind.")
 @click.option("--binds", default=1, show_default=True, help="Connections.")
-@click.option(
-    "--store",
-    "stores",
-    multiple=True,
-    type=click.Choice([kind.name.lower() for kind in StoreKind]),
-    default=[kind.name.lower() for kind in StoreKind],
-    show_default=True,
-    help="Where they wait; all are run one after the other.",
-)
+@stores_option("Where they wait")
 def main(*, stores: tuple[str, ...], bulk: int, rate: int, asked: float, alone: int, window: int, binds: int) -> None:
     """Measure what answers cost that leave beside bulk messages."""
     done = []

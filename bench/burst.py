@@ -26,11 +26,11 @@ from adapters.store.housekeeping import first_id
 from adapters.store.migrate import sqlite_url
 from adapters.store.migrate import upgrade as upgrade_file
 from adapters.store.postgres_migrate import upgrade as upgrade_server
-from bench.settings import settings_of
+from bench.settings import gateway_of, settings_of
 from bench.sms import cpu_seconds, resident_mb
-from bench.stores import Place, StoreKind, place
+from bench.stores import Place, StoreKind, place, stores_option
 from demo import onestop
-from demo.process import GatewayProcess, free_port
+from demo.process import GatewayProcess
 from demo.smsc_load_server import Announce, LoadServer
 from demo.smsc_tally import NUMBER_DIGITS, Load, LoadOptions, LoadResult, Mode
 from domain.calendar import local_day
@@ -264,12 +264,8 @@ async def end(load: Watched, task: asyncio.Task[LoadResult]) -> LoadResult:
 
 @asynccontextmanager
 async def running(burst: Burst, directory: Path, at: Place, port: int) -> AsyncIterator[GatewayProcess]:
-    config = directory / "burst.toml"
     account = ACCOUNT.format(port=port, rate=burst.rate, window=burst.window)
-    config.write_text(settings_of(directory, at, account), encoding="utf-8")
-    gateway = GatewayProcess(
-        config=config, public_port=free_port(), operations_port=free_port(), log=directory / "gateway.log"
-    )
+    gateway = gateway_of(directory / "burst.toml", settings_of(directory, at, account))
     await gateway.start(ready_within=READY_WITHIN)
     try:
         yield gateway
@@ -317,15 +313,7 @@ def _fill_file(file: Path, statements: Sequence[str]) -> None:
 @click.option("--seconds", default=30.0, show_default=True, help="How long it is watched; 0: until the last one left.")
 @click.option("--asked", default=20.0, show_default=True, help="Questions a second meanwhile.")
 @click.option("--window", default=10, show_default=True, help="Unanswered submit_sm.")
-@click.option(
-    "--store",
-    "stores",
-    multiple=True,
-    type=click.Choice([kind.name.lower() for kind in StoreKind]),
-    default=[kind.name.lower() for kind in StoreKind],
-    show_default=True,
-    help="Where they wait; all are run one after the other.",
-)
+@stores_option("Where they wait")
 def main(*, stores: tuple[str, ...], seconds: float, notices: int, rate: int, asked: float, window: int) -> None:
     """Measure how a burst of notices leaves while people ask."""
     done = []

@@ -1,4 +1,4 @@
-"""What the settings of every gateway under a load begin with; each bench adds its accounts."""
+"""The gateway under a load: what its settings begin with, to which each bench adds its accounts, and its process."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from bench.stores import Place
 from demo.generous import generous_guards
+from demo.process import GatewayProcess, free_ports
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 HEAD: Final = """
@@ -38,3 +39,12 @@ def settings_of(directory: Path, at: Place, *tables: str, level: str = "warning"
     """A gateway over the demo's dossiers in `directory`, its store `at` a place, and further tables of TOML."""
     head = HEAD.format(directory=directory, root=ROOT, guards=generous_guards(), store=at.settings, level=level)
     return "\n".join((head, *tables))
+
+
+def gateway_of(config: Path, text: str) -> GatewayProcess:
+    """Not started; its settings are written to `config`, its log stands beside them."""
+    config.write_text(text, encoding="utf-8")
+    public, operations = free_ports(2)
+    return GatewayProcess(
+        config=config, public_port=public, operations_port=operations, log=config.with_name("gateway.log")
+    )

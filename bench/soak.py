@@ -23,14 +23,14 @@ from rich.table import Table
 
 from bench.any_store import AnyStore
 from bench.bulk_rows import Bulk, BulkRows
-from bench.settings import settings_of
+from bench.settings import gateway_of, settings_of
 from bench.sms import resident_mb
 from bench.soak_smsc import INCIDENTS, PARTS_TIMEOUT, RESPONSE_TIMEOUT, SoakSmsc, any_incident
 from bench.soak_verdict import OutboxRow, Sample, Verdict, growth, judge, judge_orphans
 from bench.stores import Place, StoreKind, place
 from channels.sms.commands import status_text
 from demo import onestop
-from demo.process import GatewayProcess, free_ports
+from demo.process import GatewayProcess
 from demo.smsc_faults import Fault
 from demo.smsc_messages import Concatenation
 from demo.smsc_tickets import MoTicket
@@ -302,7 +302,6 @@ async def under_fire(soak: Soak) -> None:
 
 
 def make_gateway(directory: Path, at: Place, smscs: Sequence[SoakSmsc]) -> GatewayProcess:
-    config = directory / "soak.toml"
     accounts = [
         ACCOUNT.format(
             name=smsc.name,
@@ -314,9 +313,7 @@ def make_gateway(directory: Path, at: Place, smscs: Sequence[SoakSmsc]) -> Gatew
         )
         for smsc, binds in zip(smscs, (TWICE, APART), strict=True)
     ]
-    config.write_text(settings_of(directory, at, *accounts, level="info"), encoding="utf-8")
-    public, operations = free_ports(2)
-    return GatewayProcess(config=config, public_port=public, operations_port=operations, log=directory / "gateway.log")
+    return gateway_of(directory / "soak.toml", settings_of(directory, at, *accounts, level="info"))
 
 
 # ---- as a program

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class StoreKind(enum.StrEnum):
@@ -14,6 +19,20 @@ class StoreKind(enum.StrEnum):
 
     SQLITE = "SQLite"
     POSTGRESQL = "PostgreSQL, Redis"
+
+
+def stores_option(what: str) -> Callable[[Command], Command]:
+    """`--store`, as often as wanted, for a command that takes `stores`; unset: all kinds. `what` begins its help."""
+    kinds = [kind.name.lower() for kind in StoreKind]
+    return click.option(
+        "--store",
+        "stores",
+        multiple=True,
+        type=click.Choice(kinds),
+        default=kinds,
+        show_default=True,
+        help=f"{what}; all are run one after the other.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

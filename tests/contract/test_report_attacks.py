@@ -145,40 +145,39 @@ async def test_a_long_notice_is_taken_when_each_part_in_doubt_is_reported(store_
     assert await state(store_kit, identifier) == "delivered"
 
 
-async def test_a_notice_of_a_process_that_died_is_known_by_its_report(store_kit: StoreKit) -> None:
-    store = await store_kit.open()
-    await store_kit.put("outbox", store_kit.notice(source=None, dossier_code=None, version=None))
+async def handed_over_by_the_dead(kit: StoreKit, **fields: str) -> tuple[Store, int]:
+    """A notice a process handed over before it died, and the store of who comes after."""
+    store = await kit.open()
+    await kit.put("outbox", kit.notice(source=None, dossier_code=None, version=None, **fields))
     [message] = await store.claim(ACCOUNT, 1)
     await store.hand_over([message.id])
-    await store_kit.crash(store)
-    store = await store_kit.open()
-    store_kit.clock.advance(61)
+    await kit.crash(store)
+    store = await kit.open()
+    kit.clock.advance(61)
     await store.recover()
+    return store, message.id
+
+
+async def test_a_notice_of_a_process_that_died_is_known_by_its_report(store_kit: StoreKit) -> None:
+    store, identifier = await handed_over_by_the_dead(store_kit)
     await reported(store_kit, store, "77")
     store_kit.clock.advance(61)
     assert await store.match_reports() == 1
-    row = await store_kit.row("outbox", message.id)
+    row = await store_kit.row("outbox", identifier)
     assert (row["state"], row["delivery_status"]) == ("accepted", "delivered")
 
 
 async def test_half_a_long_notice_of_a_process_that_died_is_not_taken_for_the_whole(store_kit: StoreKit) -> None:
-    store = await store_kit.open()
     text = "Ho so da co ket qua, moi ong/ba den nhan. " * 5
-    await store_kit.put("outbox", store_kit.notice(source=None, dossier_code=None, version=None, text=text))
-    [message] = await store.claim(ACCOUNT, 1)
-    await store.hand_over([message.id])
-    await store_kit.crash(store)
-    store = await store_kit.open()
-    store_kit.clock.advance(61)
-    await store.recover()
+    store, identifier = await handed_over_by_the_dead(store_kit, text=text)
     await reported(store_kit, store, "77")
     store_kit.clock.advance(61)
     assert await store.match_reports() == 0
-    assert (await store_kit.row("outbox", message.id))["state"] == "ready"
+    assert (await store_kit.row("outbox", identifier))["state"] == "ready"
     await reported(store_kit, store, "78")
     store_kit.clock.advance(61)
     assert await store.match_reports() == 2
-    assert (await store_kit.row("outbox", message.id))["delivery_status"] == "delivered"
+    assert (await store_kit.row("outbox", identifier))["delivery_status"] == "delivered"
 
 
 async def test_a_reply_in_doubt_is_sent_once_more_whatever_is_reported(store_kit: StoreKit, store: Store) -> None:
