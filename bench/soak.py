@@ -185,7 +185,7 @@ class Soak:
     async def rows(self, states: Sequence[OutboxState] = tuple(OutboxState)) -> list[OutboxRow]:
         listed = ", ".join(f"'{state.value}'" for state in states)
         found = await self.store.fetch(
-            "SELECT recipient, category, state, attempts, available_at, handed_over_at, delivery_status"  # noqa: S608 - words of ours
+            "SELECT recipient, category, state, attempts, created_at, available_at, handed_over_at, settled_at, delivery_status"  # noqa: S608 - words of ours
             f" FROM outbox WHERE state IN ({listed})"
         )
         return [
@@ -194,11 +194,13 @@ class Soak:
                 category=Category(category),
                 state=OutboxState(state),
                 attempts=attempts,
+                created_at=created_at,
                 available_at=available_at,
                 handed_over_at=handed_over_at,
+                settled_at=settled_at,
                 delivery_status=delivery_status,
             )
-            for recipient, category, state, attempts, available_at, handed_over_at, delivery_status in found
+            for recipient, category, state, attempts, created_at, available_at, handed_over_at, settled_at, delivery_status in found
         ]
 
     async def settled(self) -> bool:

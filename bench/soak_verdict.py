@@ -53,14 +53,25 @@ class OutboxRow:
     category: Category
     state: OutboxState
     attempts: int
+    created_at: int
     available_at: int
     handed_over_at: int | None
+    settled_at: int | None
     delivery_status: str | None
 
     @property
     def pause(self) -> int:
         """Milliseconds from its last hand-over to its next try."""
         return self.available_at - (self.handed_over_at or 0)
+
+    @property
+    def story(self) -> str:
+        """When it was handed over last and when that was settled, in seconds of its age; for the example of a breach."""
+        moments = [
+            "never" if at is None else f"{(at - self.created_at) / 1000:.1f} s"
+            for at in (self.handed_over_at, self.settled_at)
+        ]
+        return f"{self.number}, attempt {self.attempts} at {moments[0]}, settled at {moments[1]}"
 
     @property
     def waits(self) -> bool:
@@ -124,7 +135,7 @@ def _judge_absent(book: Book, row: OutboxRow, verdict: Verdict) -> None:
     elif row.waits:
         verdict.let_pass[f"{row.category.value} of unknown outcome waits for its report"] += 1
     else:
-        verdict.breach(f"{row.category.value} never arrived: {row.state.value}", row.number)
+        verdict.breach(f"{row.category.value} never arrived: {row.state.value}", row.story)
 
 
 def _judge_report(book: Book, row: OutboxRow, verdict: Verdict) -> None:

@@ -75,10 +75,6 @@ class WorkCalendar:
         """The first one after this day."""
         return self.add_working_days(day, 1)
 
-    def previous_working_day(self, day: date) -> date:
-        """The last one before this day."""
-        return self.add_working_days(day, -1)
-
     def add_working_days(self, day: date, count: int) -> date:
         """The `count`-th working day after this day, which itself is never counted; before it for a negative `count`.
         0 is the day itself, worked or not.

@@ -90,16 +90,3 @@ class Dossier:
     def overdue(self, today: date) -> bool:
         """The promised day is past and nothing was decided; `today` is a day in Asia/Ho_Chi_Minh."""
         return self.due_on is not None and today > self.due_on and self.status not in CLOSED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChange:
-    """A dossier that moved. `version` is our own counter per (source, code): states may go back, versions never."""
-
-    dossier: Dossier
-    version: int
-    before: DossierStatus | None
-    at: datetime
-
-    def __post_init__(self) -> None:
-        require_aware(self.at, "at")

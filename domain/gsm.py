@@ -1,7 +1,7 @@
 """GSM 03.38 (3GPP TS 23.038) and UCS-2: alphabets, capacities, counting and splitting.
 
 What counts is what sends: `segments_needed` is the length of what `split` returns. Septets are kept unpacked, one an
-octet, as SMPP carries them; `pack_septets` and `unpack_septets` are for the SMSCs that do not.
+octet, as SMPP carries them; `unpack_septets` is for the SMSCs that do not.
 """
 
 from __future__ import annotations
@@ -132,16 +132,8 @@ def force_gsm7(text: str) -> tuple[str, int]:
     return forced, sum(character not in _CHARACTERS for character in text)
 
 
-def pack_septets(data: bytes, fill_bits: int = 0) -> bytes:
-    """Septets into octets, the lowest bits first (§6.1.2.1), after `fill_bits` zero bits (0-6)."""
-    packed = 0
-    for position, septet in enumerate(data):
-        packed |= septet << (7 * position + fill_bits)
-    return packed.to_bytes((7 * len(data) + fill_bits + 7) // 8, "little")
-
-
 def unpack_septets(data: bytes, fill_bits: int = 0) -> bytes:
-    """Packed octets to septets. Seven spare bits at the end are padding, be they zero or CR (§6.1.2.3.1)."""
+    """Packed octets to septets, the lowest bits first (§6.1.2.1), behind `fill_bits` (0-6). Seven spare bits at the end are padding, be they zero or CR (§6.1.2.3.1)."""
     bits = 8 * len(data) - fill_bits
     packed = int.from_bytes(data, "little") >> fill_bits
     unpacked = bytes((packed >> 7 * position) & 0x7F for position in range(max(bits, 0) // 7))

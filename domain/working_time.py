@@ -29,9 +29,8 @@ class SupplementRule(enum.StrEnum):
 
     RESTART = "restart"  # counted from zero once everything is there (decree 61/2018/NĐ-CP art. 19.4)
     EXTEND = "extend"  # the promised moment moves by the working time it waited
-    SUBTRACT = (
-        "subtract"  # the promised day stays as printed; the wait is not held against the agency when it is judged
-    )
+    # The promised day stays as printed. Whoever judges the agency takes the wait off; nothing here judges one.
+    SUBTRACT = "subtract"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ def due_after_supplement(
 
     RESTART counts anew from then. EXTEND moves what was promised: by the open time it waited for a limit in hours, by the
     working days (days of the calendar) from the day it was asked for until the day the supplement counts as received for
-    a limit in days. SUBTRACT leaves what was promised: `on_time` takes off the wait.
+    a limit in days. SUBTRACT leaves what was promised.
     """
     if rule is SupplementRule.RESTART:
         return due_at(given_at, limit, desk, calendar)
@@ -164,37 +163,6 @@ def later(moment: datetime, by: timedelta, desk: DeskHours, calendar: WorkCalend
         left -= end - begin
         begin, end = next(spans)
     return begin + left
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
-    """What a dossier is judged by. `due_at`: as promised last. `ended_at`: when it was done, or returned, stopped or
-    refused; a withdrawal is an end only of what was accepted; None: it is still open. `supplements`: when each was asked
-    for and given (None: it is still awaited).
-    """
-
-    due_at: datetime
-    ended_at: datetime | None
-    supplements: tuple[tuple[datetime, datetime | None], ...] = ()
-    rule: SupplementRule = SupplementRule.RESTART
-
-
-def on_time(course: Course, period_end: datetime, desk: DeskHours, calendar: WorkCalendar) -> bool:
-    """As the national metric counts (set of indicators of decision 766/QĐ-TTg; reference: domain §3.4): asked for
-    supplements more than once is late; one that is still awaited counts as ended when it was asked for, what has not ended
-    as ended with the period; the time it waited is taken off. RESTART and EXTEND took it off already: they moved the day.
-    """
-    if len(course.supplements) > 1:
-        return False
-    if not course.supplements:
-        return (course.ended_at or period_end) <= course.due_at
-    ((asked_at, given_at),) = course.supplements
-    if given_at is None:
-        return asked_at <= course.due_at
-    ended_at = course.ended_at or period_end
-    if course.rule is not SupplementRule.SUBTRACT or ended_at <= course.due_at:
-        return ended_at <= course.due_at
-    return ended_at <= later(course.due_at, waited(asked_at, given_at, desk, calendar), desk, calendar)
 
 
 def _span(text: str) -> OpenSpan:

@@ -475,7 +475,7 @@ class Outbox(Protocol):
         ...
 
     async def renew(self) -> None:
-        """Say that we live, and keep what we hold for another lease; to be called every half lease."""
+        """Say that we live, and keep what we hold for another lease; called several times in one."""
         ...
 
     async def depth(self) -> Mapping[str, int]:

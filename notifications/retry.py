@@ -25,7 +25,8 @@ class OutboxState(enum.StrEnum):
     DROPPED = "dropped"  # by an operator
 
 
-REPLY_RESEND_WITHIN = timedelta(minutes=2)  # a second copy of a status is harmless, a late one is noise
+# Of its last hand-over. A second copy of a status is harmless; one that follows the first after an hour is noise.
+REPLY_RESEND_WITHIN = timedelta(minutes=2)
 NOTICE_RESEND_AFTER = timedelta(minutes=10)  # long enough for a delivery report to settle the doubt
 SHORTEST_WAIT = timedelta(seconds=1)  # of what did not leave
 LONGEST_WAIT = timedelta(minutes=10)
@@ -55,18 +56,19 @@ def after_send(
     attempts: int,
     created_at: datetime,
     expires_at: datetime,
+    handed_over_at: datetime | None,
     now: datetime,
     retry_after: float = 0.0,
 ) -> Next:
     """What follows a result. `attempts` counts hand-overs including this one, but for those that did not leave;
-    `retry_after`, in seconds, is what the channel asks of its whole line (0: it was this message that was refused for
+    `handed_over_at` is when the last was written down; `retry_after`, in seconds, is what the channel asks of its whole line (0: it was this message that was refused for
     now). What did not leave is tried again after waits that grow with its age: to ten minutes, as for a handset that is
     off, to one of a reply, or where only the line was busy. A reply waits for a line only as long as the channel asks.
     """
     if status in FINAL:
         return Next(FINAL[status])
     if status is SendStatus.UNKNOWN:
-        return _after_unknown(category, attempts, created_at, now)
+        return _after_unknown(category, attempts, handed_over_at or created_at, now)
     wait = max(SHORTEST_WAIT, timedelta(seconds=retry_after))
     if longest := _longest_wait(category, of_the_line=retry_after > 0):
         wait = max(wait, min(_growing_wait(created_at, expires_at, now), longest))
@@ -89,9 +91,13 @@ def _growing_wait(created_at: datetime, expires_at: datetime, now: datetime) -> 
     return max(SHORTEST_WAIT, min(now - created_at, longest))
 
 
-def _after_unknown(category: Category, attempts: int, created_at: datetime, now: datetime) -> Next:
+def _after_unknown(category: Category, attempts: int, in_doubt_since: datetime, now: datetime) -> Next:
+    """A reply that stood in a long queue is as much waited for as any other: what counts is how long ago it may have
+    left, not how old it is.
+    """
     if attempts >= HIGHEST_ATTEMPTS[category]:
         return Next(OutboxState.UNKNOWN)
     if category is Category.REPLY:
-        return Next(OutboxState.READY, now) if now - created_at < REPLY_RESEND_WITHIN else Next(OutboxState.UNKNOWN)
+        again = now - in_doubt_since < REPLY_RESEND_WITHIN
+        return Next(OutboxState.READY, now) if again else Next(OutboxState.UNKNOWN)
     return Next(OutboxState.READY, now + NOTICE_RESEND_AFTER)

@@ -17,7 +17,7 @@ MOST_HELD = 50_000  # rows; the oldest are forgotten, which costs a second round
 _AS_SENT = itemgetter(
     *map(
         OUTBOX_COLUMNS.index,
-        ("id", "account", "category", "attempts", "created_at", "expires_at", "state", "owner"),
+        ("id", "account", "category", "attempts", "created_at", "expires_at", "state", "owner", "handed_over_at"),
     )
 )
 _STATE = OUTBOX_COLUMNS.index("state")
@@ -49,23 +49,15 @@ class Held:
     def claimed(self, messages: Iterable[OutboundMessage]) -> None:
         for message in messages:
             created_at, expires_at = to_ms(message.created_at), to_ms(message.expires_at)
-            state = OutboxStates.CLAIMED
-            self._keep(
-                (
-                    message.id,
-                    message.account,
-                    message.category.value,
-                    message.attempts,
-                    created_at,
-                    expires_at,
-                    state,
-                    self._owner,
-                )
-            )
+            category, state = message.category.value, OutboxStates.CLAIMED
+            ours = (message.id, message.account, category, message.attempts, created_at, expires_at, state, self._owner)
+            self._keep((*ours, None))  # a hand-over before this one is not known, and nothing asks before the next
 
-    def handed_over(self, identifiers: Iterable[int]) -> None:
-        for identifier, row in self.known(identifiers).items():
-            self._rows[identifier] = (*row[:3], row[3] + 1, *row[4:6], OutboxStates.HANDED_OVER, self._owner)
+    def handed_over(self, moments: Mapping[int, int]) -> None:
+        """When each of them was, in milliseconds of the store's clock."""
+        for identifier, row in self.known(moments).items():
+            state, at = OutboxStates.HANDED_OVER, moments[identifier]
+            self._rows[identifier] = (*row[:3], row[3] + 1, *row[4:6], state, self._owner, at)
 
     def forget(self, identifiers: Iterable[int]) -> None:
         for identifier in identifiers:

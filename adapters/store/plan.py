@@ -59,6 +59,7 @@ class AfterSend(Protocol):
         attempts: int,
         created_at: datetime,
         expires_at: datetime,
+        handed_over_at: datetime | None,
         now: datetime,
         retry_after: float = 0.0,
     ) -> NextState: ...
@@ -81,7 +82,7 @@ class Standing:
     lease_until: int
 
 
-SentRow = tuple[int, str, str, int, int, int, str, int | None]  # statements.SENT_COLUMNS
+SentRow = tuple[int, str, str, int, int, int, str, int | None, int | None]  # statements.SENT_COLUMNS
 
 
 SeenLists = tuple[list[SentRow], list[PriorRow], list[tuple[int, int]], list[tuple[int, int]], list[int], list[KeptRow]]
@@ -195,7 +196,7 @@ def judge_abandoned(rows: Sequence[SentRow], rules: Rules, standing: Standing) -
 
 def settled_row(row: SentRow, result: SendResult, after_send: AfterSend, standing: Standing) -> tuple[Row, NextState]:
     """A row of the list `results`, and what the rule said."""
-    identifier, _, category, attempts, created_at, expires_at, state, _ = row
+    identifier, _, category, attempts, created_at, expires_at, state, _, handed_over_at = row
     now = from_ms(standing.now)
     following = after_send(
         result.status,
@@ -203,6 +204,7 @@ def settled_row(row: SentRow, result: SendResult, after_send: AfterSend, standin
         attempts=attempts,
         created_at=from_ms(created_at),
         expires_at=from_ms(expires_at),
+        handed_over_at=None if handed_over_at is None else from_ms(handed_over_at),
         now=now,
         retry_after=result.retry_after,
     )

@@ -289,10 +289,10 @@ class PostgresStore:
     async def hand_over(self, message_ids: Sequence[int]) -> frozenset[int]:
         parameters = (list(message_ids), self._owner, self._lease_ms, self._fixed())
         rows = await self._bulk.write(lambda driver: driver.fetch(sql.HAND_OVER, *parameters))
-        ours = frozenset(row[0] for row in rows)
+        ours = {row[0]: row[1] for row in rows}
         self._held.handed_over(ours)
-        self._held.forget(set(message_ids) - ours)
-        return ours
+        self._held.forget(set(message_ids) - ours.keys())
+        return frozenset(ours)
 
     async def release(self, message_ids: Sequence[int]) -> None:
         await self._bulk.write(lambda driver: driver.execute(sql.RELEASE, list(message_ids), self._owner))

@@ -61,7 +61,10 @@ def _grouped(cells: Sequence[str], order: str, source: str) -> str:
     return f"SELECT coalesce(jsonb_agg(jsonb_build_array({', '.join(cells)}) ORDER BY {order}), '[]') FROM {source}"
 
 
-SENT_COLUMNS = ("id", "account", "category", "attempts", "created_at", "expires_at", "state", "owner")
+SENT_COLUMNS = (
+    *("id", "account", "category", "attempts", "created_at", "expires_at", "state", "owner"),
+    "handed_over_at",
+)
 _SENT = ", ".join(SENT_COLUMNS)
 
 # The rest of what a commit must know; see adapters.store.statements.READ_JOURNAL for the parameters.
@@ -240,7 +243,7 @@ _IS_MINE = "o.id = mine.id AND mine.state = 'claimed' AND mine.owner = $2"
 HAND_OVER = f"""
 WITH {_now(4)}, {_MINE}
 UPDATE outbox AS o SET state = 'handed_over', attempts = o.attempts + 1, handed_over_at = clock.now,
-    lease_until = clock.now + $3 FROM clock, mine WHERE {_IS_MINE} AND {may_be_handed_over("o")} RETURNING o.id"""
+    lease_until = clock.now + $3 FROM clock, mine WHERE {_IS_MINE} AND {may_be_handed_over("o")} RETURNING o.id, o.handed_over_at"""
 RELEASE = f"""
 WITH {_MINE}, freed AS (
     UPDATE outbox AS o SET state = 'ready', owner = NULL, lease_until = NULL FROM mine WHERE {_IS_MINE} RETURNING o.id)

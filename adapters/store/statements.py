@@ -62,7 +62,10 @@ WRITER_SETUP = (
 WRITE_JOURNAL = f"INSERT INTO journal ({_LISTS}) VALUES ({', '.join('?' for _ in LISTS)})"
 WRITE_RESULTS = "INSERT INTO journal (results) VALUES (?)"
 
-SENT_COLUMNS = ("o.id", "o.account", "o.category", "o.attempts", "o.created_at", "o.expires_at", "o.state", "o.owner")
+SENT_COLUMNS = (
+    *("o.id", "o.account", "o.category", "o.attempts", "o.created_at", "o.expires_at", "o.state", "o.owner"),
+    "o.handed_over_at",
+)
 _PRIOR_COLUMNS = (
     "k.v ->> 0",
     "i.id",

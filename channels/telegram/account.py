@@ -66,11 +66,6 @@ class TelegramAccount:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive")
 
-    @property
-    def bot_id(self) -> int:
-        """The bot's own number: the part of its token that is no secret."""
-        return int(self.token.partition(":")[0])
-
 
 POSITIVE = (
     "largest_picture",

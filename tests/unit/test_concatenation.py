@@ -448,7 +448,7 @@ def test_packed_parts_are_unpacked_behind_their_headers() -> None:
     header = b"\x05\x00\x03\x07\x02"
     pieces = ("TRA  CUU ", CODE)
     parts = [
-        part(number, gsm.pack_septets(gsm.encode_gsm7(text), fill_bits=1), header=header + bytes([number]))
+        part(number, pack_septets(gsm.encode_gsm7(text), fill_bits=1), header=header + bytes([number]))
         for number, text in enumerate(pieces, 1)
     ]
     assert read(*parts, packed=True).text == f"TRA  CUU {CODE}"

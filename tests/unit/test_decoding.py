@@ -102,10 +102,10 @@ def test_every_way_to_write_an_accent_is_one(written: str) -> None:
 
 def test_packed_septets_are_unpacked_behind_a_header() -> None:
     text = "TC 000.00.18.H51-161220-0001"
-    packed = gsm.pack_septets(gsm.encode_gsm7(text))
+    packed = pack_septets(gsm.encode_gsm7(text))
     assert decode_text(body(packed), 0, packed=True).text == text
     header = bytes.fromhex("050003010201")
-    behind = gsm.pack_septets(gsm.encode_gsm7(text), fill_bits=1)
+    behind = pack_septets(gsm.encode_gsm7(text), fill_bits=1)
     assert decode_text([split_header(header + behind)], 0, packed=True).text == text
 
 

@@ -21,7 +21,9 @@ def after(
     attempts: int = 1,
     retry_after: float = 0.0,
     left: float | None = None,
+    handed_over: float | None = None,
 ) -> Next:
+    """`age` of the message, and at what age it was handed over last (None: at once), in seconds."""
     now = CREATED + timedelta(seconds=age)
     return after_send(
         status,
@@ -29,6 +31,7 @@ def after(
         attempts=attempts,
         created_at=CREATED,
         expires_at=EXPIRES if left is None else now + timedelta(seconds=left),
+        handed_over_at=CREATED + timedelta(seconds=handed_over or 0.0),
         now=now,
         retry_after=retry_after,
     )
@@ -110,3 +113,9 @@ def test_an_unknown_outcome_is_sent_once_more_or_closed(
     category: Category, attempts: int, age: float, following: Next
 ) -> None:
     assert after(SendStatus.UNKNOWN, category, attempts=attempts, age=age) == following
+
+
+@pytest.mark.parametrize(("waited", "state"), [(119, OutboxState.READY), (120, OutboxState.UNKNOWN)])
+def test_a_reply_that_stood_in_a_long_queue_is_sent_once_more_as_any_other(waited: float, state: OutboxState) -> None:
+    """It was handed over after half an hour, and whoever asked has heard nothing."""
+    assert after(SendStatus.UNKNOWN, Category.REPLY, age=1_800 + waited, handed_over=1_800).state is state

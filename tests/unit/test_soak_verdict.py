@@ -44,8 +44,10 @@ def row(
         category=category,
         state=state,
         attempts=attempts,
+        created_at=0,
         available_at=1_000 + waits_ms,
         handed_over_at=1_000,
+        settled_at=None,
         delivery_status=delivery_status,
     )
 

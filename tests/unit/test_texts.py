@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -34,9 +35,13 @@ PROCEDURES = {key for key, names in PLACEHOLDERS.items() if "procedure" in names
 CODE_45 = "H26.103.250.700.800.900.111-20250908-00926371"
 
 
+@cache
+def longest(language: str, section: str) -> str:
+    """Of the words of a section."""
+    return max(Catalogue.from_mapping(shipped_texts()).section(language, section).values(), key=len)
+
+
 def worst_case(code: str, language: str) -> dict[str, object]:
-    states = Catalogue.from_mapping(shipped_texts()).section(language, "state").values()
-    states_now = Catalogue.from_mapping(shipped_texts()).section(language, "notice.state").values()
     return {
         "code": DossierCode(text=code),
         "code2": code[:-1] + "9",
@@ -47,8 +52,8 @@ def worst_case(code: str, language: str) -> dict[str, object]:
         "phone": "02993 821888",
         "due_on": datetime(2026, 10, 28, tzinfo=UTC).date(),
         "as_of": datetime(2026, 10, 28, 17, 59, tzinfo=UTC),
-        "state": max(states, key=len),
-        "now": max(states_now, key=len),
+        "state": longest(language, "state"),
+        "now": longest(language, "notice.state"),
         "number": 99_999_999,
         "fee": "120.000 đồng lệ phí và 1.500.000 đồng tiền sử dụng đất",
         "missing": "Giấy chứng nhận quyền sử dụng đất (bản gốc), căn cước, " * 2,

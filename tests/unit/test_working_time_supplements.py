@@ -1,23 +1,14 @@
-"""What a supplement does to the promised day, and how a dossier is judged in the end."""
+"""What a supplement does to the promised day."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.working_time import (
-    Course,
-    DeskHours,
-    SupplementRule,
-    TimeLimit,
-    due_after_supplement,
-    due_at,
-    on_time,
-)
+from domain.working_time import DeskHours, SupplementRule, TimeLimit, due_after_supplement, due_at
 from tests.unit.test_working_time import CALENDAR, DESKS, HOURS, LIMITS, MOMENTS, USUAL, at, within_hours
 
 PROMISED = "02/12/2026 17:00"  # received on Friday 27 November at 9:00, three working days
@@ -81,35 +72,3 @@ def test_a_supplement_never_brings_the_day_nearer_but_by_counting_anew(
     assert within_hours(told, desk)
     if rule is SupplementRule.RESTART:
         assert told == due_at(given_at, limit, desk, CALENDAR)
-
-
-# ---- judged
-
-ASKED, GIVEN, LATE = at("30/11/2026 08:00"), at("02/12/2026 08:00"), at("04/12/2026 17:00")
-PERIOD_END = at("31/12/2026 17:00")
-
-
-@pytest.mark.parametrize(
-    ("course", "expected"),
-    [
-        (Course(due_at=at(PROMISED), ended_at=at(PROMISED)), True),
-        (Course(due_at=at(PROMISED), ended_at=at("02/12/2026 17:01")), False),
-        (Course(due_at=at(PROMISED), ended_at=None), False),  # open when the period ends
-        (Course(due_at=at("04/01/2027 17:00"), ended_at=None), True),
-        (Course(due_at=at(PROMISED), ended_at=None, supplements=((ASKED, None),)), True),  # waits for the citizen
-        (Course(due_at=at("27/11/2026 17:00"), ended_at=None, supplements=((ASKED, None),)), False),  # late before that
-        (Course(due_at=at(PROMISED), ended_at=None, supplements=((ASKED, GIVEN),)), False),  # given, and still open
-        (Course(due_at=at(PROMISED), ended_at=at(PROMISED), supplements=((ASKED, GIVEN), (GIVEN, LATE))), False),
-    ],
-)
-def test_on_time_is_what_the_national_metric_says(course: Course, *, expected: bool) -> None:
-    assert on_time(course, PERIOD_END, USUAL, CALENDAR) is expected
-
-
-@pytest.mark.parametrize("rule", SupplementRule)
-def test_the_wait_is_taken_off_once(rule: SupplementRule) -> None:
-    """Two working days: by judging, or by having moved the day, never by both."""
-    course = Course(due_at=at(PROMISED), ended_at=LATE, supplements=((ASKED, GIVEN),), rule=rule)
-    assert on_time(course, PERIOD_END, USUAL, CALENDAR) is (rule is SupplementRule.SUBTRACT)
-    too_late = replace(course, ended_at=LATE + timedelta(minutes=1))
-    assert not on_time(too_late, PERIOD_END, USUAL, CALENDAR)
