@@ -18,10 +18,11 @@ demo: $(VENV)/.runtime ## the whole gateway with a simulated SMSC; ONCE=1 prints
 
 install: $(VENV)/.installed ## everything for work on the gateway, and the command .venv/bin/tracuu
 
+# Tests of whole gateways mostly wait for one: twice as many at once as this machine has processors.
 TEST := $(BIN)/python -m pytest -m "not long"
-test: $(VENV)/.installed ## all tests, on two processors but for those of whole gateways; ARGS="-k name" for some
-	@$(if $(ARGS),$(TEST) $(ARGS),$(TEST) -n 2 tests/unit tests/golden tests/contract tests/integration)
-	@$(if $(ARGS),:,$(TEST) tests/whole tests/browser)
+SIDE_BY_SIDE ?= $(shell expr 2 '*' $$(nproc))
+test: $(VENV)/.installed ## all tests, SIDE_BY_SIDE=4 at once (default: two a processor); ARGS="-k name" for some
+	@$(TEST) $(or $(ARGS),-n $(SIDE_BY_SIDE))
 
 test-long: $(VENV)/.installed ## the full counts: kill -9 under load, garbage, strangers
 	@$(BIN)/python -m pytest -m long $(ARGS)

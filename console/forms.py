@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 from multidict import MultiDict
 
+from domain.calendar import LOCAL_ZONE
 from domain.text import safe_text
 
 MOST_FIELDS = 100
 MOST_ROW_ID = 2**63 - 1
+YEARS: Final = range(2, 9999)  # a day before and a day after them are days as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +49,23 @@ def row_id(text: str) -> int | None:
     """The number of a row as an address or a form names it; None: no row can have it."""
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < len(str(MOST_ROW_ID)) + 1 else None
     return number if number is not None and number <= MOST_ROW_ID else None
+
+
+def read_day(text: str, years: range = YEARS) -> date | None:
+    """A day written 2026-11-23; None: it is none, or none of these years."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:  # the caller tells
+        return None
+    return day if day.year in years else None
+
+
+def read_moment(text: str, years: range = YEARS) -> datetime | None:
+    """A moment written 2026-11-23T14:05, as the desk's clock shows it; None: it is none, or none of these years."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:  # the caller tells
+        return None
+    if moment.year not in years:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=LOCAL_ZONE)

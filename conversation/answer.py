@@ -11,8 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from conversation.case import Case, Pending, Shape, ask, say, tell
-from conversation.dossiers import DossierTalk
+from conversation.dossiers import DossierTalk, Found
+from conversation.failing import KIND as FAILED
+from conversation.failing import Apologies
 from conversation.following import STOP_CHANGES, UNFOLLOW, FollowTalk, blocked, silently, stopped
 from conversation.guards import Admission, Dues, Guards, Wanted
 from conversation.hearing import NOT_TEXT, beside_the_words, chosen
@@ -46,6 +50,8 @@ FIXED_REPLIES: Mapping[type, str] = {
 NOT_READ = "refused"
 LOOKED_UP = (wishes.LookUp, wishes.Follow)  # whether a proof opens more, only the look-up says
 READ_AT_ONCE = 48  # characters: the longest code, and every word of command
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +114,7 @@ class Conversation:
         self._clock = clock
         self._settings = settings
         self._legacy = tuple(legacy)
+        self._apologies = Apologies(guards=guards, writer=writer)
         judge = Judge(disclosure or Disclosure(DisclosureRules(), None))
         self._dossiers = DossierTalk(lookups=lookups, guards=guards, judge=judge, writer=writer)
         self._catalogue = procedures
@@ -156,7 +163,8 @@ class Conversation:
             self._uses[wishes.Picture] = talk.look_at
 
     async def begin(self, messages: Sequence[InboundMessage], shapes: Mapping[str, Shape]) -> list[Decision | Pending]:
-        """One decision, or one pending, per message, in order. `shapes` is by account.
+        """One decision, or one pending, per message, in order. `shapes` is by account. All are charged before any is
+        decided, so that a message that breaks a rule of ours is answered in its place, and never begun again.
 
         Raises:
             StoreUnavailable: people cannot be read; nothing was decided.
@@ -166,19 +174,28 @@ class Conversation:
         people = await self._people.get(list({message.sender for message in messages}))
         paid = await self._pay_long(messages)
         heard = [
-            self._hear(message, people.get(message.sender), now, admission)
+            self._hear_or_not(message, people.get(message.sender), now, admission)
             for message, admission in zip(messages, paid, strict=True)
         ]
         rest = iter(await self._admit([each.wanted for each in heard if each.admission is None]))
         admissions = [each.admission or next(rest) for each in heard]
-        cached = await self._dossiers.at_once([each.wanted for each in heard], admissions)
+        cached = await self._at_once(heard, admissions)
         dues = Dues()
         decided = [
-            self._decide(each.inquiry, self._case(each, admission, shapes, now, cached, dues))
+            self._decide_or_apologise(each.inquiry, self._case(each, admission, shapes, now, cached, dues))
             for each, admission in zip(heard, admissions, strict=True)
         ]
         await self._guards.settle(dues)
         return decided
+
+    async def apologise(self, message: InboundMessage, shapes: Mapping[str, Shape]) -> Decision | Pending:
+        """For a message that cannot be begun: nobody knows who sent it, so that they are told as a stranger."""
+        heard, dues = _unheard(message, None, None), Dues()
+        (admission,) = await self._admit([heard.wanted])
+        case = self._case(heard, admission, shapes, self._clock(), {}, dues)
+        decision = self._decide_or_apologise(heard.inquiry, case)
+        await self._guards.settle(dues)
+        return decision
 
     async def refund(self, senders: Sequence[Address]) -> None:
         """Replies that were decided and then not written: a message refused by the store, or a redelivery."""
@@ -191,6 +208,15 @@ class Conversation:
         long = [message.sender if len(message.text) > READ_AT_ONCE else None for message in messages]
         paid = iter(await self._admit([Wanted(sender) for sender in long if sender is not None]))
         return [None if sender is None else next(paid) for sender in long]
+
+    def _hear_or_not(
+        self, message: InboundMessage, row: Person | None, now: datetime, paid: Admission | None
+    ) -> _Heard:
+        try:
+            return self._hear(message, row, now, paid)
+        except Exception:
+            log.exception("message.hear_failed")
+            return _unheard(message, row, paid)
 
     def _hear(self, message: InboundMessage, row: Person | None, now: datetime, paid: Admission | None) -> _Heard:
         asker = message.sender
@@ -216,6 +242,14 @@ class Conversation:
         asked = [each for each, yes in zip(wanted, answerable, strict=True) if yes]
         admissions = iter(await self._guards.admit_messages(asked) if asked else ())
         return [next(admissions) if yes else Admission(Verdict.REFUSED) for yes in answerable]
+
+    async def _at_once(self, heard: Sequence[_Heard], admissions: Sequence[Admission]) -> Found:
+        """What is at hand; where that cannot be read, everybody's dossier is asked for by itself."""
+        try:
+            return await self._dossiers.at_once([each.wanted for each in heard], admissions)
+        except Exception:
+            log.exception("message.cache_failed", messages=len(heard))
+            return {}
 
     def _case(
         self,
@@ -254,6 +288,14 @@ class Conversation:
         return decision
 
     # ---- decide
+
+    def _decide_or_apologise(self, inquiry: Inquiry, case: Case) -> Decision | Pending:
+        try:
+            decided = self._decide(inquiry, case)
+        except Exception:
+            log.exception("message.decide_failed")
+            return self._apologies.apology(case)
+        return decided if isinstance(decided, Decision) else self._apologies.behind(case, decided)
 
     def _decide(self, inquiry: Inquiry, case: Case) -> Decision | Pending:
         if case.admission.verdict is not Verdict.ALLOWED or (case.capped and not isinstance(inquiry, LOOKED_UP)):
@@ -334,6 +376,8 @@ class Conversation:
         return self._joining.number(case, inquiry)
 
     def _unreadable(self, case: Case, inquiry: wishes.Unreadable) -> Decision:
+        if inquiry.reason == FAILED:
+            return self._apologies.apology(case)
         if inquiry.reason == NOT_TEXT:
             return say(self._writer, case, "unreadable", NOT_TEXT, Outcome.UNREADABLE)
         if inquiry.reason == WhyNone.NO_CODE and self._names_a_procedure(case):
@@ -350,6 +394,11 @@ class Conversation:
         accents = shape.capabilities.accents if person.accents is None else person.accents
         spoken = hint if hint in self._writer.languages else self._settings.language
         return Voice(language=person.language or spoken, accents=accents, now=now, fits=shape.fits)
+
+
+def _unheard(message: InboundMessage, row: Person | None, paid: Admission | None) -> _Heard:
+    """What it means could not be found out."""
+    return _Heard(message, row, wishes.Unreadable(reason=FAILED), Wanted(message.sender), paid)
 
 
 def kind_of(inquiry: Inquiry) -> str:

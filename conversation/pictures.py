@@ -40,7 +40,7 @@ class PictureTalk:
         async def finish() -> Decision:
             try:
                 texts = await self._pictures.texts(case.message)
-            except PictureUnavailable:
+            except PictureUnavailable:  # told in the log by who was to fetch it; its sender is told below
                 texts = None
             decision = await self._answered(case, texts)
             if isinstance(decision, Decision):

@@ -350,14 +350,26 @@ class Journal(Protocol):
     async def commit(self, batch: JournalBatch) -> JournalReceipt:
         """Write it all or nothing, durably.
 
+        Written again under the same ids it waits for what is still being written under them, and is then told as
+        `redelivered` or `already_closed`.
+
         Raises:
             StoreUnavailable: nothing was written.
-            StoreUncertain: the outcome is not known; `written` tells.
+            StoreRejected: nor would it be another time; a row of it can never be.
+            StoreUncertain: the outcome is not known; `written` tells what is there by now.
         """
         ...
 
-    async def written(self, inbound_ids: Sequence[int]) -> frozenset[int]:
-        """Which of these messages are in the journal: the read-back after StoreUncertain."""
+    async def written(self, ids: Sequence[int]) -> frozenset[int]:
+        """Which of these messages and replies stand there: the read-back after StoreUncertain."""
+        ...
+
+    async def give_up(self, refused: Mapping[int, int | None]) -> frozenset[int]:
+        """These messages (each with the id of its reply, if that was to be sent at once) were refused, but a commit of
+        ours may have written them: those that are there, and still ours, are whoever's takes them up, an open one to
+        answer, a reply that never left to send. Gives the ids of the messages that are there; each is to be given up
+        only until then.
+        """
         ...
 
     async def take_open(self, limit: int) -> Sequence[InboundMessage]:

@@ -12,7 +12,7 @@ from domain.message import require_aware
 
 
 class Outcome(enum.StrEnum):
-    """The five ways a question can end (design §2)."""
+    """The five ways a question can end (design: Outcomes)."""
 
     FOUND = "found"
     NOT_FOUND = "not_found"  # also: a proof was wrong, or required and missing

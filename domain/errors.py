@@ -7,6 +7,7 @@ GatewayError
 |   `-- SourceIncomplete        it answered for some codes and failed for others: what it told holds
 |-- StoreError              our own database
 |   |-- StoreUnavailable        nothing was written; the other side is asked to send again
+|   |   `-- StoreRejected           nor would it be another time: a row of it can never be written
 |   `-- StoreUncertain          a commit whose outcome is unknown; read back before settling
 |-- ChannelError            a channel cannot work at all
 |   |-- CredentialsRefused      fatal: trying again could lock the account
@@ -61,6 +62,10 @@ class StoreError(GatewayError):
 
 class StoreUnavailable(StoreError):
     """Nothing was written: nothing may be acknowledged."""
+
+
+class StoreRejected(StoreUnavailable):
+    """A row among what was to be written can never be: it breaks a rule of the tables. The message names no value."""
 
 
 class StoreUncertain(StoreError):

@@ -133,7 +133,9 @@ def force_gsm7(text: str) -> tuple[str, int]:
 
 
 def unpack_septets(data: bytes, fill_bits: int = 0) -> bytes:
-    """Packed octets to septets, the lowest bits first (§6.1.2.1), behind `fill_bits` (0-6). Seven spare bits at the end are padding, be they zero or CR (§6.1.2.3.1)."""
+    """Packed octets to septets, the lowest bits first (§6.1.2.1), behind `fill_bits` of them (0-6). Seven spare bits at
+    the end are padding, be they zero or CR (§6.1.2.3.1).
+    """
     bits = 8 * len(data) - fill_bits
     packed = int.from_bytes(data, "little") >> fill_bits
     unpacked = bytes((packed >> 7 * position) & 0x7F for position in range(max(bits, 0) // 7))

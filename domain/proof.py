@@ -1,4 +1,4 @@
-"""What shows that an asker may know more of a dossier than its code alone opens (design §2, Disclosure in two tiers).
+"""What shows that an asker may know more of a dossier than its code alone opens (design: Disclosure in two tiers).
 
 Numbers and secrets are never kept: an adapter seals what its source holds, an asker's proof is sealed the same way, and
 only the seals are compared. A seal is an HMAC-SHA-256 keyed by the installation and bound to the dossier, so that a

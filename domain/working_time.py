@@ -29,7 +29,7 @@ class SupplementRule(enum.StrEnum):
 
     RESTART = "restart"  # counted from zero once everything is there (decree 61/2018/NĐ-CP art. 19.4)
     EXTEND = "extend"  # the promised moment moves by the working time it waited
-    # The promised day stays as printed. Whoever judges the agency takes the wait off; nothing here judges one.
+    # The promised day stays as printed, and our papers compare with it; who judges the agency takes the wait off.
     SUBTRACT = "subtract"
 
 

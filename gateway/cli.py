@@ -85,30 +85,43 @@ def migrate(config: Path | None) -> None:
     """Bring the store's tables up to this version; `serve` does so too when it starts."""
     settings = load_settings(config)
     configure_logs(settings.logs.level, settings.logs.format)
-    run(_bootstrap().migrate(settings))
-    click.echo("the store is up to date")
+    came_of: str = run(_bootstrap().migrate(settings))
+    click.echo(came_of)
 
 
 @cli.command("check-config")
 @config_option
 @click.option("--connect/--no-connect", default=True, show_default=True, help="Try everything the settings name.")
-def check_config(config: Path | None, *, connect: bool) -> None:
+@click.option("--quiet", "-q", is_flag=True, help="Do not show what is set: only faults, and what was tried.")
+def check_config(config: Path | None, *, connect: bool, quiet: bool) -> None:
     """Name every fault of the settings, or show what is set, secrets as ***; then connect to the store, Redis, every
     source and every SMSC's port and say what is wrong. Nothing is changed anywhere.
     """
     settings = load_settings(config)
+    if not quiet:
+        _print_settings(settings)
+    if connect and not quiet:
+        click.echo()
+    if connect:
+        _try_everything(settings)
+    elif quiet:
+        click.echo("the settings have no faults; nothing was tried")
+
+
+def _print_settings(settings: Settings) -> None:
     rows = list(shown(settings))
     width = max(len(key) for key, _ in rows)
     for key, value in rows:
         click.echo(f"{key:{width}}  {value}".rstrip())
-    if connect:
-        configure_logs("error", settings.logs.format)
-        findings = run(_bootstrap().check(settings))
-        tried = [(each.name, "ok" if each.health.ok else "WRONG", each.health.detail) for each in findings]
-        click.echo()
-        print_table(("tried", "", "found"), tried)
-        if not all(each.health.ok for each in findings):
-            sys.exit(ExitCode.FAILED)
+
+
+def _try_everything(settings: Settings) -> None:
+    configure_logs("error", settings.logs.format)
+    findings = run(_bootstrap().check(settings))
+    tried = [(each.name, "ok" if each.health.ok else "WRONG", each.health.detail) for each in findings]
+    print_table(("tried", "", "found"), tried)
+    if not all(each.health.ok for each in findings):
+        sys.exit(ExitCode.FAILED)
 
 
 @cli.command()

@@ -72,17 +72,23 @@ def load_settings(config: Path | None = None) -> Settings:
     `config` is the operator's TOML file; the environment is read once, here.
 
     Raises:
-        SettingsError: its message names every fault, one a line.
+        SettingsError: its message names every fault, one a line; of a file that cannot be read, that alone.
     """
     layers = _Layers()
     for path in (CONFIG_DIRECTORY / "default.toml", config):
         if path is not None:
             _read_file(layers, path)
+    if layers.faults:  # of a file nobody could read everything would seem to be missing
+        raise _told(layers)
     _read_environment(layers)
     settings = _validated(layers)
     if settings is None:
-        raise SettingsError("\n".join(str(fault) for fault in layers.faults))
+        raise _told(layers)
     return with_intake(settings, CONFIG_DIRECTORY / "onestop" / "intake.toml")
+
+
+def _told(layers: _Layers) -> SettingsError:
+    return SettingsError("\n".join(str(fault) for fault in layers.faults))
 
 
 # ---- layers
@@ -231,9 +237,24 @@ def _read_secret(layers: _Layers, data: dict[str, Any], name: str, location: Loc
         layers.fault(location, f"{secret} is set too; keep one of the two")
         return
     try:
-        data[secret] = Path(data[name]).read_text(encoding="utf-8").strip()
-    except (OSError, TypeError, ValueError):
-        layers.fault(location, f"expected a readable text file that holds {secret}")
+        text = Path(data[name]).read_text(encoding="utf-8").strip()
+    except (OSError, TypeError, ValueError) as error:
+        layers.fault(location, _unread(data[name], secret, error))
+        return
+    if text:
+        data[secret] = text
+    else:  # the other side would take it for a wrong one, and count it
+        layers.fault(location, f"{data[name]} is empty, and should hold {secret}")
+
+
+def _unread(path: object, secret: str, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"there is no file {path}, which should hold {secret}"
+    if isinstance(error, OSError):
+        return f"{path} cannot be read: {error.strerror}"
+    if isinstance(error, TypeError):
+        return f"expected the path of a file that holds {secret}"
+    return f"{path} cannot be read as text (UTF-8)"
 
 
 # ---- faults

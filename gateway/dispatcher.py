@@ -1,6 +1,6 @@
 """The pumps of the walk: collect -> conversation -> journal -> settle -> send. What a message means is not decided here.
 
-Batches are made anew at every stage and never travel whole (design §1): an arrival whose decision must wait leaves
+Batches are made anew at every stage and never travel whole (design: Batches): an arrival whose decision must wait leaves
 its batch, is written down as `open` when its answer budget is spent, and is answered by a closing later.
 """
 
@@ -16,6 +16,7 @@ import structlog
 
 from channels.base import Arrival, Channel, Health, ReportArrival, Settlement
 from conversation.answer import Conversation, Pending, Shape
+from conversation.failing import NOTHING_SAID
 from conversation.ports import Decision, Exchange, Journal
 from domain.answers import Outcome
 from domain.buttons import Buttons
@@ -79,7 +80,7 @@ class Dispatcher:
         self._metrics = metrics
         self._settings = settings
         self._shapes = {channel.account: Shape(channel.capabilities, channel.fits) for channel in channels}
-        self._commits = Commits(journal, clock=clock, observe=metrics.journal_commit)
+        self._commits = Commits(journal, clock=clock, observe=metrics.journal_commit, rejected=metrics.journal_rejected)
         self._senders = {
             channel.account: Sender(channel, outbox, record=self._recorder(channel), quiet=quiet)
             for channel in channels
@@ -162,7 +163,7 @@ class Dispatcher:
             for walk in walks:
                 self._put_off(walk)
         except Exception:
-            log.exception("message.decide_failed", messages=len(walks))
+            log.exception("message.begin_failed", messages=len(walks))
             await self._decide_singly(walks)
         else:
             for walk, decision in zip(walks, decisions, strict=True):
@@ -179,10 +180,17 @@ class Dispatcher:
     async def _decide_singly(self, walks: list[_Walk]) -> None:
         """One message that breaks a rule of ours must not cost its neighbours their answer."""
         if len(walks) == 1:
-            self._write(walks[0], Decision(inquiry="failed", muted=True))
+            self._go_on(walks[0], await self._apology(walks[0]))
             return
         for walk in walks:
             await self._decide([walk])
+
+    async def _apology(self, walk: _Walk) -> Decision | Pending:
+        try:
+            return await self._conversation.apologise(walk.message, self._shapes)
+        except Exception:
+            log.exception("message.not_said")
+            return NOTHING_SAID
 
     def _go_on(self, walk: _Walk, decision: Decision | Pending) -> None:
         if isinstance(decision, Decision):
@@ -203,7 +211,7 @@ class Dispatcher:
                 if not await self._write_open(walk):
                     return
             decided = await self._within(work, walk, self._settings.source_down_after)
-            self._close(walk, work.result() if decided else await pending.give_up())
+            self._close(walk, work.result() if decided else await self._give_up(pending))
         finally:
             work.cancel()
 
@@ -212,15 +220,23 @@ class Dispatcher:
             return await pending.finish()
         except StoreError as error:
             log.warning("message.not_finished", error=str(error))
-            return await pending.give_up()
         except Exception:
             log.exception("message.finish_failed")
+        return await self._give_up(pending)
+
+    async def _give_up(self, pending: Pending) -> Decision:
+        """Never raises: what cannot even be given up is written down and settled all the same."""
+        try:
             return await pending.give_up()
+        except Exception:
+            log.exception("message.not_said")
+            return NOTHING_SAID
 
     async def _within(self, work: asyncio.Task[Decision], walk: _Walk, budget: float) -> bool:
+        """Whether it is decided; work that somebody else cancelled never will be."""
         left = walk.started + budget - asyncio.get_running_loop().time()
         done, _ = await asyncio.wait({work}, timeout=max(left, 0.0))
-        return bool(done)
+        return bool(done) and not work.cancelled()
 
     # ---- write down
 
@@ -368,4 +384,9 @@ class Dispatcher:
         now = asyncio.get_running_loop().time()
         for message in messages:
             self._in_flight += 1
-            self._stage.put(_Walk(message, None, now))
+            walk = _Walk(message, None, now)
+            if message.account in self._senders:
+                self._stage.put(walk)
+            else:
+                log.warning("message.account_gone", account=message.account)
+                self._close(walk, NOTHING_SAID)

@@ -22,14 +22,14 @@ MEANINGS = {
     ExitCode.OK: "ended as asked (SIGTERM, SIGINT, or the command's work is done)",
     ExitCode.FAILED: "a fault not named below; the last log line says which",
     ExitCode.BAD_CONFIG: "the settings are wrong; every fault is printed, with its file and line",
-    ExitCode.PORT_TAKEN: "an address to listen on is in use or not ours",
+    ExitCode.PORT_TAKEN: "an address to listen on is in use or not ours, or its host cannot be resolved",
     ExitCode.CREDENTIALS_REFUSED: "the other side refused our name or password; of `serve`: and no other channel is left",
     ExitCode.STORE_UNAVAILABLE: "our own database could not be opened",
 }
 
 
 class PortTaken(GatewayError):
-    """An address we were told to listen on is in use, or is not ours to use."""
+    """An address we were told to listen on is in use, is not ours to use, or is a name nobody knows."""
 
 
 EXIT_CODES: tuple[tuple[type[GatewayError], ExitCode], ...] = (

@@ -6,9 +6,10 @@ import asyncio
 import errno
 import os
 import re
+import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -31,7 +32,7 @@ LINE_EVERY_S = 60.0
 SLOWEST_BODY_S = 20.0  # a body of the largest size at 26 kbit/s
 _PATTERN = re.compile(r"\{(\w+):[^{}]*\}")
 SLOWEST_UPLOAD_S = 600.0  # 50 MB at 700 kbit/s
-NOT_OURS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
+WAITING = 128  # connections the system keeps for us until they are accepted
 
 # Set where a handler has set nothing: an answer of ours loads nothing, is framed by nobody and kept by nobody.
 SECURITY_HEADERS = {
@@ -278,39 +279,69 @@ async def ask(name: str, check: Check, time_limit: float = CHECK_TIMEOUT_S) -> H
 
 @dataclass(slots=True)
 class HttpListener:
-    """One address with one application. `start`, `drain` and `close` fit a supervisor's part."""
+    """One address with one application. `take`, `start` and `close` fit a supervisor's part."""
 
     name: str
     app: web.Application
     host: str
     port: int  # 0: any free one; `bound_port` tells which
-    _runner: web.AppRunner | None = None
+    _sockets: list[socket.socket] = field(default_factory=list, init=False)
+    _runner: web.AppRunner | None = field(default=None, init=False)
 
-    async def start(self) -> None:
-        """Listen.
+    async def take(self) -> None:
+        """Have the address, so that nobody else has it; who connects waits until `start`. A name is listened to at each
+        of its addresses, but for those of a family this machine does not have.
 
         Raises:
-            PortTaken: the address is in use, or not ours.
+            PortTaken: the address is in use or not ours, or the host cannot be resolved.
         """
+        missing = ""
+        for family, address in await self._addresses():
+            try:
+                self._sockets.append(socket.create_server(address, family=family, backlog=WAITING))
+            except OSError as error:
+                missing = _reason(error)
+                if error.errno != errno.EAFNOSUPPORT:
+                    raise self._refused(self.name, missing) from error
+        if not self._sockets:
+            raise self._refused(self.name, missing)
+
+    async def _addresses(self) -> Iterable[tuple[int, Any]]:
+        """Each once: a name may be written down twice."""
+        resolve = asyncio.get_running_loop().getaddrinfo
+        try:
+            found = await resolve(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except socket.gaierror as error:
+            raise self._refused(f"{self.name}.host", str(error.strerror).lower()) from error
+        except UnicodeError as error:
+            raise self._refused(f"{self.name}.host", "not a host name") from error
+        return dict.fromkeys((family, address) for family, _, _, _, address in found)
+
+    def _refused(self, setting: str, reason: str) -> PortTaken:
+        return PortTaken(f"cannot listen on {self.host}:{self.port} (listen.{setting}): {reason}")
+
+    async def start(self) -> None:
+        """Answer; takes the address if nobody has.
+
+        Raises:
+            PortTaken: see `take`.
+        """
+        if not self._sockets:
+            await self.take()
         self._runner = web.AppRunner(
             self.app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_TIMEOUT_S
         )
         await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, self.host, self.port).start()
-        except OSError as error:
-            if error.errno not in NOT_OURS:
-                raise
-            where, reason = f"{self.host}:{self.port} (listen.{self.name})", os.strerror(error.errno).lower()
-            raise PortTaken(f"cannot listen on {where}: {reason}") from error
+        for each in self._sockets:
+            await web.SockSite(self._runner, each, backlog=WAITING).start()
         log.info("http.listening", listener=self.name, host=self.host, port=self.bound_port)
 
     @property
     def bound_port(self) -> int:
-        """The port we listen on. Only after `start`."""
-        if self._runner is None or not self._runner.addresses:
+        """The port we listen on. Only after `take` or `start`."""
+        if not self._sockets:
             raise RuntimeError(f"the listener {self.name} has not started")
-        port: int = self._runner.addresses[0][1]
+        port: int = self._sockets[0].getsockname()[1]
         return port
 
     async def close(self) -> None:
@@ -318,3 +349,11 @@ class HttpListener:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        for each in self._sockets:  # those that were taken and never started; the others are closed
+            each.close()
+        self._sockets.clear()
+
+
+def _reason(error: OSError) -> str:
+    """As the system says it, without the address, which the line has."""
+    return os.strerror(error.errno or 0).lower()

@@ -12,6 +12,8 @@ from gateway.loop import run
 from gateway.terminal import bootstrap as _bootstrap
 from gateway.terminal import config_option, quiet_settings
 
+NOBODY = "nobody is to be told: set console.incident_recipients"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedIncident:
@@ -37,6 +39,8 @@ def incident() -> None:
 def report_incident(config: Path | None, text: str, *, yes: bool) -> None:
     """Send TEXT to console.incident_recipients; a gateway that serves lets it leave."""
     settings = quiet_settings(config)
+    if not settings.console.incident_recipients:
+        raise click.ClickException(NOBODY)
     if not yes:
         click.confirm(f"Tell {len(settings.console.incident_recipients)} recipients now?", abort=True)
     try:

@@ -81,6 +81,11 @@ COUNTED = (
     Figure("status_unmapped", ("source",), "Alarm: states the mapping of a source does not know."),
     Figure("journal_commit_seconds", (), "One commit of the journal.", COMMIT_SECONDS),
     Figure("journal_batch_size", (), "Messages in one commit of the journal.", BATCH_SIZES),
+    Figure(
+        "journal_rejected",
+        ("kind", "kept"),
+        "Alarm: what the store can never write; `part` of it was kept (of a message all but its answer), or `nothing`.",
+    ),
 )
 
 READ = (  # read when somebody asks for /metrics, from whoever knows
@@ -177,6 +182,7 @@ class Metrics:
         self._watch_seconds = bound["watch_seconds"]
         self._source_read_seconds, self._status_unmapped = bound["source_read_seconds"], bound["status_unmapped"]
         self._commit_seconds, self._batch_size = bound["journal_commit_seconds"](), bound["journal_batch_size"]()
+        self._journal_rejected = bound["journal_rejected"]
         self._readings = _Readings()
         self.registry.register(self._readings)
 
@@ -245,6 +251,9 @@ class Metrics:
     def journal_commit(self, seconds: float, exchanges: int) -> None:
         self._commit_seconds.observe(seconds)
         self._batch_size.observe(exchanges)
+
+    def journal_rejected(self, kind: str, kept: str) -> None:
+        self._journal_rejected(kind, kept).inc()
 
     def read(self, name: str, reader: Callable[[], Reading]) -> None:
         """Where a figure of READ comes from: label values, in the order of its labels, to its value now.

@@ -12,11 +12,16 @@ import click
 from domain.calendar import LOCAL_ZONE
 from domain.officers import OfficerRole
 from gateway.loop import run
+from gateway.settings import Settings
 from gateway.terminal import bootstrap as _bootstrap
 from gateway.terminal import config_option, print_table, quiet_settings
 
 HEADS = ("login", "name", "agency", "roles", "state", "since")
 GIVEN = "one-time password, shown only now: "
+NEXT = (
+    "to sign in: the staff console, on {host}:{port} (listen.staff) or the name your proxy gives it; it asks for a "
+    "password of one's own, then for a second factor (an authenticator's codes)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,7 @@ def add_officer(config: Path | None, login: str, name: str, agency: str, roles: 
         password: str = run(_bootstrap().add_officer(settings, wanted))
     except OfficerFault as fault:
         raise click.ClickException(str(fault)) from fault
-    click.echo(f"{GIVEN}{password}")
+    _tell(settings, password)
 
 
 @officer.command("list")
@@ -98,7 +103,7 @@ def reset_officer(config: Path | None, login: str, *, yes: bool) -> None:
         password: str = run(_bootstrap().reset_officer(settings, login))
     except OfficerFault as fault:
         raise click.ClickException(str(fault)) from fault
-    click.echo(f"{GIVEN}{password}")
+    _tell(settings, password)
 
 
 @officer.command("close")
@@ -113,6 +118,13 @@ def close_officer(config: Path | None, login: str, *, reopen: bool) -> None:
     except OfficerFault as fault:
         raise click.ClickException(str(fault)) from fault
     click.echo(f"{login} is {'open again' if reopen else 'closed'}")
+
+
+def _tell(settings: Settings, password: str) -> None:
+    """The password alone on its line, for whoever reads it by a program; what comes next beside it."""
+    click.echo(f"{GIVEN}{password}")
+    staff = settings.listen.staff
+    click.echo(NEXT.format(host=staff.host, port=staff.port), err=True)
 
 
 def _cells(each: ListedOfficer) -> Sequence[str]:

@@ -67,8 +67,10 @@ def retry_letters(config: Path | None, ids: Sequence[int], *, all_dead: bool, va
         raise click.UsageError("name the ids, or --all-dead")
     letters = _letters(config)
     expires_at = datetime.now(UTC) + timedelta(hours=valid_h)
-    done = run(_retry_all(letters, expires_at) if all_dead else _retry(letters, ids, expires_at))
-    _end("sent once more", done, ids, "no dead letter")
+    if all_dead:
+        click.echo(f"sent once more: {run(_retry_all(letters, expires_at))}")
+        return
+    _end("sent once more", run(_retry(letters, ids, expires_at)), ids, "not a dead letter")
 
 
 @outbox.command("drop")
@@ -77,11 +79,11 @@ def retry_letters(config: Path | None, ids: Sequence[int], *, all_dead: bool, va
 def drop_letters(config: Path | None, ids: Sequence[int]) -> None:
     """Close what waits, is held or is dead: it will not be sent."""
     done: Sequence[int] = run(_letters(config).drop(ids))
-    _end("dropped", len(done), ids, "neither waiting, held nor dead")
+    _end("dropped", done, ids, "neither waiting, held nor dead")
 
 
-async def _retry(letters: Letters, ids: Sequence[int], expires_at: datetime) -> int:
-    return len(await letters.retry(ids, expires_at=expires_at))
+async def _retry(letters: Letters, ids: Sequence[int], expires_at: datetime) -> Sequence[int]:
+    return await letters.retry(ids, expires_at=expires_at)
 
 
 async def _retry_all(letters: Letters, expires_at: datetime) -> int:
@@ -93,11 +95,12 @@ async def _retry_all(letters: Letters, expires_at: datetime) -> int:
     return done
 
 
-def _end(words: str, done: int, ids: Sequence[int], otherwise: str) -> None:
+def _end(words: str, done: Sequence[int], ids: Sequence[int], otherwise: str) -> None:
     """Say what was done; ends with 1 where something that was named was not."""
-    left = len(set(ids)) - done
-    click.echo(f"{words}: {done}" + (f"; {otherwise}: {left}" if left > 0 else ""))
-    if left > 0:
+    left = [str(each) for each in dict.fromkeys(ids) if each not in done]
+    named = f"; {otherwise}: {'id' if len(left) == 1 else 'ids'} {', '.join(left)}" if left else ""
+    click.echo(f"{words}: {len(done)}{named}")
+    if left:
         sys.exit(ExitCode.FAILED)
 
 

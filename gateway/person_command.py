@@ -61,7 +61,8 @@ def person() -> None:
 @click.argument("number")
 def export_person(config: Path | None, output: Path | None, number: str) -> None:
     """Print everything held about NUMBER, as JSON: 0912345678, or an address such as telegram:12345."""
-    told: Mapping[str, Any] = run(_data(config).export(read_address(number)))
+    address = read_address(number)
+    told: Mapping[str, Any] = run(_data(config).export(address))
     text = json.dumps(told, ensure_ascii=False, indent=2) + "\n"
     if output is None:
         click.echo(text, nl=False)
@@ -110,9 +111,9 @@ def read_address(written: str) -> Address:
     if ":" in written:
         scheme, _, value = written.partition(":")
         if scheme and value:
-            return Address(scheme, value) if scheme != "sms" else _of_number(value)
+            return Address(scheme, value) if scheme != "sms" else _as_kept(value)
     elif any(character.isdigit() for character in written):
-        return _of_number(written)
+        return _of_person(written)
     raise click.ClickException(f"{written} is no telephone number and no address such as telegram:12345")
 
 
@@ -122,7 +123,18 @@ def write_private(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _of_number(written: str) -> Address:
+def _of_person(written: str) -> Address:
+    """Of a number that lost a digit nothing is held, and its owner would be told so."""
+    number: str = _bootstrap().persons_number(written)
+    if not number:
+        raise click.ClickException(
+            f"{written} is no telephone number a person can have; an address is written as it is kept, sms:8100"
+        )
+    return Address("sms", number)
+
+
+def _as_kept(written: str) -> Address:
+    """Whatever the numbering plans say: what an operator handed us is kept under it."""
     number: str = _bootstrap().normalise_number(written)
     if not number.isdecimal():
         raise click.ClickException(f"{written} is no telephone number and no address such as telegram:12345")

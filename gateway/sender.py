@@ -153,6 +153,8 @@ class Sender:
                 await self._claim()
             except StoreError as error:
                 log.warning("outbox.claim_failed", account=self._channel.account, error=str(error))
+            except Exception:  # one account that cannot claim must not end the others
+                log.exception("outbox.claim_broke", account=self._channel.account)
 
     async def _claim(self) -> None:
         """Replies go as long as there is room, the rest only as far ahead as keeps the channel busy."""

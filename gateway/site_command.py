@@ -22,6 +22,11 @@ from gateway.terminal import config_option, print_table, quiet_settings
 HEADS = ("key", "name", "agency", "origins", "since", "")
 EVERYWHERE = "the province"
 DAYS = 30  # whose use is shown
+UNSET = (
+    "web.base_url is not set, and what the webmaster pastes names it: set it to the address by which citizens reach the "
+    "public listener, then call this again. No site was added"
+)
+AT_HOME = ("localhost", "127.0.0.1")  # whose pages nobody on the way can change
 
 Read = TypeVar("Read")
 
@@ -67,8 +72,10 @@ def add_site(config: Path | None, origins: Sequence[str], agency: str, name: str
     asked = {
         "name": _read(read_name, name, "NAME"),
         "agency": _agency(settings, agency),
-        "origins": _read(read_origins, origins, "--origin"),
+        "origins": _origins(origins),
     }
+    if not settings.web.base_url:
+        raise click.ClickException(UNSET)
     added: NewSecret = run(_bootstrap().add_site(settings, **asked))
     click.echo(f"site {added.site.key} is added: {added.site.name}")
     _print_secret(added.secret)
@@ -125,7 +132,7 @@ def change_site(
     if name is not None:
         changes["name"] = _read(read_name, name, "--name")
     if origins:
-        changes["origins"] = _read(read_origins, origins, "--origin")
+        changes["origins"] = _origins(origins)
     if agency is not None:
         changes["agency"] = _agency(settings, agency)
     if not changes and not new_secret:
@@ -180,6 +187,21 @@ def _read(read: Callable[[Any], Read], typed: object, where: str) -> Read:
         raise click.ClickException(f"{where}: {error}") from error
 
 
+def _origins(typed: Sequence[str]) -> Sequence[str]:
+    """As read_origins; one without encryption is taken, for a site that has none yet, and warned of."""
+    origins = _read(read_origins, typed, "--origin")
+    for origin in origins:
+        scheme, _, host = origin.partition("://")
+        if scheme == "http" and host.partition(":")[0] not in AT_HOME:
+            _warn(f"{origin} is not https: whoever is on the way can change its pages, the widget on them too")
+    return origins
+
+
+def _warn(words: str) -> None:
+    """Apart from what is pasted."""
+    click.echo(f"WARNING: {words}", err=True)
+
+
 def _agency(settings: Settings, typed: str) -> str:
     if not typed:
         return ""
@@ -206,13 +228,13 @@ def _print_secret(secret: str) -> None:
 
 
 def _print_pasted(told: Pasted) -> None:
+    if told.assumed:
+        _warn(f"web.base_url is not set; write your own address in place of {told.assumed}")
     click.echo(f"\nto be pasted where the look-up shall stand:\n\n{told.tags}\n")
     click.echo("to be added to the site's Content-Security-Policy, if it has one:\n")
     for line in told.policies:
         click.echo(line)
     click.echo(f"\nmore ways: {told.more}   how much it is used: {told.use_page}")
-    if told.assumed:
-        click.echo(f"WARNING: web.base_url is not set; write your own address in place of {told.assumed}")
 
 
 def _cells(each: Site) -> Sequence[str]:

@@ -9,6 +9,7 @@ import random
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -36,14 +37,17 @@ async def nothing() -> None:
 class Part:
     """One named part of the process.
 
-    `start` opens what the part needs and returns when it is ready; what it raises ends the process (exit_codes).
+    `take` holds what somebody else might hold instead of us (an address to listen on) and speaks with nobody: every part
+    takes before the first one starts, so that who cannot serve here has bothered nobody outside. `start` opens what the
+    part needs and returns when it is ready; what either raises ends the process (exit_codes).
     `run` works until cancelled. `drain` takes nothing new in and finishes what is under way; `close` gives everything
-    back and is called even if `start` failed half way. `channel`: a way for people to reach us; when credentials were
+    back and is called even if `take` or `start` failed half way. `channel`: a way for people to reach us; when credentials were
     refused to the last of them, the process ends.
     """
 
     name: str
     run: Callable[[], Awaitable[None]] | None = None
+    take: Callable[[], Awaitable[None]] | None = None
     start: Callable[[], Awaitable[None]] = nothing
     drain: Callable[[], Awaitable[None]] = nothing
     close: Callable[[], Awaitable[None]] = nothing
@@ -69,6 +73,7 @@ class Backoff:
 class _Running:
     part: Part
     task: asyncio.Task[None] | None = None
+    begun: bool = False  # there may be something to close
     started: bool = False
     trouble: str = ""  # empty: it runs
     refused: bool = False
@@ -132,17 +137,27 @@ class Supervisor:
     # ---- starting and watching
 
     async def _start_all(self) -> None:
-        for part in self.parts:
-            if self._stop.is_set():
-                return
-            running = self._running[part.name] = _Running(part)
-            await part.start()
-            running.started = True
-            if part.run is not None:
-                running.task = asyncio.create_task(self._watch(running, part.run), name=part.name)
-            log.info("part.started", part=part.name)
+        self._running.update((part.name, _Running(part)) for part in self.parts)
+        for step in (self._take, self._start):
+            for running in self._running.values():
+                if self._stop.is_set():
+                    return
+                await step(running)
         self._started.set()
         log.info("process.ready", parts=len(self.parts))
+
+    async def _take(self, running: _Running) -> None:
+        if running.part.take is not None:
+            running.begun = True
+            await running.part.take()
+
+    async def _start(self, running: _Running) -> None:
+        part, running.begun = running.part, True
+        await part.start()
+        running.started = True
+        if part.run is not None:
+            running.task = asyncio.create_task(self._watch(running, part.run), name=part.name)
+        log.info("part.started", part=part.name)
 
     async def _watch(self, running: _Running, run: Callable[[], Awaitable[None]]) -> None:
         """Run a part over and over until it may not."""
@@ -196,7 +211,8 @@ class Supervisor:
         """In reverse: whoever takes things in stops before whoever they are handed to."""
         deadline = asyncio.get_running_loop().time() + self.drain_timeout_s
         for running in reversed(self._running.values()):
-            await self._stop_one(running, deadline)
+            if running.begun:
+                await self._stop_one(running, deadline)
 
     async def _stop_one(self, running: _Running, deadline: float) -> None:
         part = running.part
@@ -228,11 +244,17 @@ class Supervisor:
     def _signals(self) -> contextlib.ExitStack:
         stack = contextlib.ExitStack()
         loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, self._on_signal, number)
+        handlers: dict[signal.Signals, Callable[[], None]] = {signal.SIGHUP: self._on_hang_up}
+        handlers |= {number: partial(self._on_signal, number) for number in STOP_SIGNALS}
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
             stack.callback(loop.remove_signal_handler, number)
         return stack
 
     def _on_signal(self, number: signal.Signals) -> None:
         log.info("process.stop_asked", signal=signal.Signals(number).name)
         self.stop()
+
+    def _on_hang_up(self) -> None:
+        """Whoever means a reload, and whoever closes a terminal, does not mean the end."""
+        log.warning("process.not_reloaded", hint="settings are read at the start only; restart to apply them")

@@ -71,6 +71,9 @@ def progress(words: str, of: int) -> Iterator[Callable[[int], None]]:
 
 def without_secret(secret: str) -> str:
     """Of an address, where it leads; of anything else, nothing."""
-    if "://" not in secret:
+    scheme, separator, rest = secret.partition("://")
+    if not separator:
         return MASK
+    if "@" in rest.partition("?")[2]:  # a password may hold the one, and what follows it the other: nobody can tell
+        return f"{scheme}://{MASK}"
     return re.sub(r"(?<=://).*@", f"{MASK}@", secret.partition("?")[0])

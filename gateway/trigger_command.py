@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from domain.errors import SettingsError
 from gateway.configuration import load_settings
 from gateway.terminal import bootstrap as _bootstrap
 from gateway.terminal import config_option
@@ -22,5 +23,8 @@ def print_trigger(config: Path | None, name: str) -> None:
     known = [each.name for each in settings.sources]
     if name not in known:
         raise click.ClickException(f"no source is named {name}; there are: {', '.join(known)}")
-    script: str = _bootstrap().trigger_script(settings, name)
+    try:
+        script: str = _bootstrap().trigger_script(settings, name)
+    except SettingsError as fault:  # the settings are sound; what is asked of this system is not to be had
+        raise click.ClickException(str(fault)) from fault
     click.echo(script, nl=False)

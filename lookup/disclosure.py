@@ -1,6 +1,6 @@
 """What may be told to whom (pure): the public tier tells where a dossier is, never whose it is or what it is about.
 
-The table is the strict default of the design (§2, Disclosure in two tiers); names, addresses and identity numbers are
+The table is the strict default (design: Disclosure in two tiers); names, addresses and identity numbers are
 not in it because the gateway never reads them. Seals prove, and leave with nobody.
 """
 

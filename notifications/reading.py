@@ -90,7 +90,7 @@ class CarefulReader:
         except SourceUnavailable:
             return False
         except SourceError:
-            pass  # an answer all the same
+            pass  # an answer all the same, and all that was asked; what it says is of a record nobody waits for
         return True
 
     @staticmethod

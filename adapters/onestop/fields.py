@@ -323,8 +323,13 @@ def read_mapping(kind: type[M], text: str, origin: str) -> M:
     except tomllib.TOMLDecodeError as fault:
         raise SettingsError(f"{origin}: {fault}") from fault
     except ValidationError as faults:
-        lines = [f"{origin}: {_place(fault['loc'])}{fault['msg']}" for fault in faults.errors(include_url=False)]
-        raise SettingsError("\n".join(lines)) from faults
+        raise faulty(faults, origin) from faults
+
+
+def faulty(faults: ValidationError, origin: str) -> SettingsError:
+    """Every fault on a line of its own, with its place in the file."""
+    lines = [f"{origin}: {_place(fault['loc'])}{fault['msg']}" for fault in faults.errors(include_url=False)]
+    return SettingsError("\n".join(lines))
 
 
 def _place(location: tuple[int | str, ...]) -> str:

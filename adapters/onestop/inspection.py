@@ -148,14 +148,14 @@ class Inspection:
                 each["column_names"] for each in (*seen.get_indexes(**where), *seen.get_unique_constraints(**where))
             ]
             lists.append(seen.get_pk_constraint(**where)["constrained_columns"])
-        except (SQLAlchemyError, NotImplementedError, KeyError):
-            yield "it could not be found out whether the code column is indexed"
+        except (SQLAlchemyError, NotImplementedError, KeyError) as fault:  # an operator reads the report, not our log
+            yield f"it could not be found out whether the code column is indexed ({type(fault).__name__})"
             return
         first = {names[0].casefold() for names in lists if names and names[0]}
         for column in self._mapping.code_columns().values():
             if column.casefold() not in first:
                 yield f"{column} is not the first column of any index: every look-up would read the whole table"
-        with suppress(SettingsError):
+        with suppress(SettingsError):  # no column to poll by, and so none that needs an index
             if (column := change_column(self._mapping)).casefold() not in first:
                 yield f"{column} is not the first column of any index: every poll for changes would read the whole table"
 

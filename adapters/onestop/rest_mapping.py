@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, ValidationError, model_validator
 
-from adapters.onestop.fields import Agencies, FieldsMapping, Name, Strict, places
+from adapters.onestop.fields import Agencies, FieldsMapping, Name, Strict, faulty, places
 from adapters.onestop.json_paths import Every, parse_path
 from domain.errors import SettingsError
 
@@ -205,14 +205,9 @@ def load_rest_mapping(text: str, origin: str) -> RestMapping:
         given: Any = json.loads(text) if origin.endswith(".json") else tomllib.loads(text)
         return RestMapping.model_validate(given)
     except ValidationError as faults:  # a ValueError too, so it stands first
-        lines = [f"{origin}: {_place(fault['loc'])}{fault['msg']}" for fault in faults.errors(include_url=False)]
-        raise SettingsError("\n".join(lines)) from faults
+        raise faulty(faults, origin) from faults
     except (ValueError, RecursionError) as fault:
         raise SettingsError(f"{origin}: {fault}") from fault
-
-
-def _place(location: tuple[int | str, ...]) -> str:
-    return f"{'.'.join(str(part) for part in location)}: " if location else ""
 
 
 def _only(words: frozenset[str], known: frozenset[str], what: str) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, NullPool, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from adapters.store.migrate import sqlite_url
-from domain.errors import StoreUnavailable, StoreUncertain
+from domain.errors import StoreRejected, StoreUnavailable, StoreUncertain
 
 Result = TypeVar("Result")
 
@@ -66,6 +66,7 @@ class Lane:
 
         Raises:
             StoreUnavailable: the store is closed, locked, full or broken; what `work` began was rolled back.
+            StoreRejected: it breaks a rule of the tables; likewise.
             StoreUncertain: see `transaction`.
         """
         asked_at = time.monotonic()
@@ -103,6 +104,8 @@ class Lane:
 def _translated(call: Callable[[], Result]) -> Result:
     try:
         return call()
+    except (IntegrityError, DataError) as error:  # SQLite names columns and rules, never values
+        raise StoreRejected(f"the store cannot keep a row: {error.orig}") from error
     except DBAPIError as error:
         raise StoreUnavailable(f"the store failed: {error.orig}") from error
 
@@ -113,7 +116,7 @@ def transaction(connection: Connection) -> Iterator[None]:
 
     Raises:
         StoreUncertain: COMMIT itself failed and its outcome is not known.
-        StoreUnavailable: COMMIT found the store locked; nothing was written.
+        StoreUnavailable: COMMIT found the store locked, or the disk full; nothing was written.
     """
     roll_back(connection)  # what a failed ROLLBACK may have left
     connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -137,8 +140,12 @@ def roll_back(connection: Connection) -> None:
         connection.exec_driver_sql("ROLLBACK")
 
 
+# Of a COMMIT: what makes it one is written last, and did not get there.
+_BEFORE_ITS_END = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL)
+
+
 def _commit_failure(error: DBAPIError) -> StoreUnavailable | StoreUncertain:
     code = getattr(error.orig, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
-        return StoreUnavailable(f"the store is locked: {error.orig}")
+    if code is not None and (code & 0xFF in _BEFORE_ITS_END or code == sqlite3.SQLITE_IOERR_WRITE):
+        return StoreUnavailable(f"the store is locked or full: {error.orig}")
     return StoreUncertain(f"a commit failed half-way: {error.orig}")

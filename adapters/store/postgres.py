@@ -37,6 +37,7 @@ from adapters.store.postgres_leases import PostgresLeases
 from adapters.store.postgres_migrate import upgrade
 from adapters.store.postgres_notices import PostgresNotices
 from adapters.store.postgres_pool import Collision, Driver, Pool, Timeouts
+from adapters.store.readable import UNREADABLE, readable
 from adapters.store.report_ids import StoreSentIds, match_kept
 from adapters.store.rows import (
     encode,
@@ -258,14 +259,21 @@ class PostgresStore:
         """See conversation.ports.Journal. Cancelled while it runs, it is still carried out."""
         return await self._carried_out(self._commit(batch))
 
-    async def written(self, inbound_ids: Sequence[int]) -> frozenset[int]:
-        rows = await self._hot.read(lambda driver: driver.fetch(sql.WRITTEN, list(inbound_ids)))
+    async def written(self, ids: Sequence[int]) -> frozenset[int]:
+        rows = await self._hot.read(lambda driver: driver.fetch(sql.WRITTEN, list(ids)))
+        return frozenset(row[0] for row in rows)
+
+    async def give_up(self, refused: Mapping[int, int | None]) -> frozenset[int]:
+        replies = [reply for reply in refused.values() if reply is not None]
+        parameters = (list(refused), replies, self._owner)
+        rows = await self._bulk.write(lambda driver: driver.fetch(sql.GIVE_UP, *parameters))
         return frozenset(row[0] for row in rows)
 
     async def take_open(self, limit: int) -> Sequence[InboundMessage]:
         parameters = (self._owner, self._lease_ms, self._fixed(), limit)
         rows = await self._bulk.write(lambda driver: driver.fetch(sql.TAKE_MESSAGES, *parameters))
-        return sorted((read_message(tuple(row)) for row in rows), key=lambda message: message.id)
+        messages, _ = readable(map(tuple, rows), read_message, "inbox")
+        return sorted(messages, key=lambda message: message.id)
 
     # Outbox
 
@@ -277,7 +285,7 @@ class PostgresStore:
             while len(claimed) < limit:
                 wanted = limit - len(claimed)
                 rows = await self._claim_rows(account, wanted, replies_only=replies_only)
-                claimed += [read_outbound(tuple(row)[2:]) for row in rows if row["state"] == OutboxStates.CLAIMED]
+                claimed += await self._read_claimed([row for row in rows if row["state"] == OutboxStates.CLAIMED])
                 if len(rows) < wanted:
                     break
         except BaseException:
@@ -318,7 +326,7 @@ class PostgresStore:
         return {(row[0], row[1]): row[2] for row in rows}
 
     async def renew(self) -> None:
-        """Say that we live and keep what we hold for another lease; to be called every half lease."""
+        """Say that we live and keep what we hold for another lease; to be called several times in one."""
         parameters = (self._owner, self._lease_ms, self._fixed())
         await self._bulk.write(lambda driver: driver.execute(sql.RENEW, *parameters))
         async with self._bulk.reading() as driver:
@@ -418,6 +426,14 @@ class PostgresStore:
         if not replies_only:  # of the others nothing was learnt
             self._floors.claimed(account, [(row["priority"], row["id"]) for row in rows], full=len(rows) == wanted)
         return rows
+
+    async def _read_claimed(self, rows: Sequence[Any]) -> Sequence[OutboundMessage]:
+        """What can be read is ours to send; the rest is closed."""
+        good, bad = readable((tuple(row)[2:] for row in rows), read_outbound, "outbox")
+        if bad:
+            parameters = (bad, self._owner, UNREADABLE, self._fixed())
+            await self._bulk.write(lambda driver: driver.execute(sql.CLOSE_UNREADABLE, *parameters))
+        return good
 
     async def _free_unheard(self, account: str) -> None:
         """What was claimed for it without our hearing of it may be claimed again, by whoever holds the account."""

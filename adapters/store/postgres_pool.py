@@ -17,7 +17,7 @@ from sqlalchemy import URL, AdaptedConnection, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from domain.errors import StoreError, StoreUnavailable, StoreUncertain
+from domain.errors import StoreError, StoreRejected, StoreUnavailable, StoreUncertain
 
 Result = TypeVar("Result")
 
@@ -53,6 +53,8 @@ BY_KEY = {
 _IN_DOUBT = frozenset({"08000", "08003", "08006", "08007", "40003", "57P01", "57P02", "57P03"})
 # Serialization failure, deadlock, idle in a transaction (this process stood still): rolled back, may be tried again.
 _AGAIN = frozenset({"40001", "40P01", "25P03"})
+# Values, rules of the tables, a value too long for an index: no other try would end otherwise.
+_NEVER = ("22", "23", "54")
 # What asyncpg says, before it sends anything, on a connection whose end the server announced while nobody asked it
 # anything; it learns that it is closed a turn of the event loop later.
 _UNSENT = "cannot switch to state"
@@ -291,8 +293,16 @@ def in_our_words(error: Exception, in_doubt: type[StoreError]) -> StoreError:
     words = f"the store failed: {type(cause).__name__} {cause}".rstrip()
     if state in _AGAIN or _last_words(cause) in _AGAIN or _unsent(cause):
         return Collision(words)
+    if state is not None and state.startswith(_NEVER):
+        return StoreRejected(_without_values(cause))
     lost = state in _IN_DOUBT if state else isinstance(cause, _LOST)
     return in_doubt(words) if lost else StoreUnavailable(words)
+
+
+def _without_values(cause: BaseException) -> str:
+    """What was broken and where: PostgreSQL's own words show the row."""
+    where = (getattr(cause, name, None) for name in ("table_name", "column_name", "constraint_name"))
+    return " ".join(["the store cannot keep a row:", type(cause).__name__, *filter(None, where)])
 
 
 def _last_words(cause: BaseException) -> str | None:

@@ -196,7 +196,24 @@ JOURNAL = (
     f"{', '.join(f'${number}' for number in range(1, len(_JOURNAL_PARAMETERS) + 1))})"
 )
 
-WRITTEN = "SELECT id FROM inbox WHERE id = ANY ($1::bigint[])"
+WRITTEN = """SELECT id FROM inbox WHERE id = ANY ($1::bigint[])
+UNION ALL SELECT id FROM outbox WHERE id = ANY ($1::bigint[])"""
+
+# Parameters: ids of messages, ids of replies written as handed over, owner. Nobody ever is the owner 0, so that an open
+# message is taken over like those of owners that are gone. A reply keeps its count of hand-overs: by that it is freed
+# once, however often this is asked, and never when it was handed over in earnest since.
+GIVE_UP = f"""
+WITH undecided AS MATERIALIZED (
+    SELECT t.id FROM inbox AS t WHERE t.id = ANY ($1::bigint[]) AND t.state = 'open' AND t.owner = $3
+    ORDER BY t.id FOR NO KEY UPDATE),
+held AS MATERIALIZED (
+    SELECT t.id FROM outbox AS t WHERE t.id = ANY ($2::bigint[]) AND t.state = 'handed_over' AND t.owner = $3
+      AND t.attempts = 1 ORDER BY t.id FOR NO KEY UPDATE),
+messages AS (UPDATE inbox AS i SET owner = 0, lease_until = 0 FROM undecided WHERE i.id = undecided.id),
+replies AS (UPDATE outbox AS o SET state = 'ready', owner = NULL, lease_until = NULL FROM held WHERE o.id = held.id
+    RETURNING o.id),
+woken AS MATERIALIZED (SELECT pg_notify('{CHANNEL}', '') FROM (SELECT 1 FROM replies LIMIT 1) AS one)
+SELECT t.id FROM inbox AS t WHERE t.id = ANY ($1::bigint[]) AND (SELECT count(*) FROM woken) >= 0"""
 
 # Whose lease is over by the store's clock, or who said that it ended; `t` is a row of the inbox or the outbox.
 _GONE = """t.owner <> $1 AND (t.lease_until <= (SELECT now FROM clock)
@@ -257,6 +274,11 @@ WITH unheard AS MATERIALIZED (
       AND t.id <> ALL ($3::bigint[]) ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED)
 UPDATE outbox AS o SET state = 'ready', owner = NULL, lease_until = NULL FROM unheard WHERE o.id = unheard.id
 RETURNING o.id"""
+# Parameters: ids, owner, why, now.
+CLOSE_UNREADABLE = f"""
+WITH {_now(4)}, {_MINE}
+UPDATE outbox AS o SET state = '{OutboxStates.REJECTED}', settled_at = clock.now, reason = $3, owner = NULL,
+    lease_until = NULL FROM clock, mine WHERE {_IS_MINE}"""
 # Parameters: owner, now, limit.
 FREE_CLAIMED = f"""
 WITH {_now(2)}, gone AS MATERIALIZED (

@@ -35,6 +35,7 @@ from adapters.store.officers import StoreOfficers
 from adapters.store.opinions import StoreOpinions
 from adapters.store.pins import StorePins
 from adapters.store.plan import Rules, Seen, SentRow, Standing, judge_abandoned, plan_commit, questions
+from adapters.store.readable import UNREADABLE, readable
 from adapters.store.repeats import LOOK_BACK
 from adapters.store.report_ids import StoreSentIds, match_kept
 from adapters.store.rows import (
@@ -252,9 +253,11 @@ class SqliteStore:
         self._untidied = True
         return await self._writer.run(lambda connection: self._commit(connection, batch))
 
-    async def written(self, inbound_ids: Sequence[int]) -> frozenset[int]:
-        ids = encode(inbound_ids)
-        return frozenset(await self._reader.run(lambda c: decode(_text(c, sql.WRITTEN, ids), list[int])))
+    async def written(self, ids: Sequence[int]) -> frozenset[int]:
+        return frozenset(await self._reader.run(lambda c: _written(c, ids)))
+
+    async def give_up(self, refused: Mapping[int, int | None]) -> frozenset[int]:
+        return await self._writer.run(lambda connection: _give_up(connection, refused, self._owner))
 
     async def take_open(self, limit: int) -> Sequence[InboundMessage]:
         return await self._writer.run(lambda connection: self._take_open(connection, limit))
@@ -287,7 +290,7 @@ class SqliteStore:
         return {(row[0], row[1]): row[2] for row in rows}
 
     async def renew(self) -> None:
-        """Say that we live and keep what we hold for another lease; to be called every half lease."""
+        """Say that we live and keep what we hold for another lease; to be called several times in one."""
         await self._writer.run(self._renew)
 
     # People
@@ -374,7 +377,8 @@ class SqliteStore:
             if rows:
                 ids = encode([row[0] for row in rows])
                 connection.exec_driver_sql(sql.TAKE_MESSAGES, (self._owner, standing.lease_until, ids))
-        return sorted(map(read_message, rows), key=lambda message: message.id)
+        messages, _ = readable(rows, read_message, "inbox")
+        return sorted(messages, key=lambda message: message.id)
 
     def _claim(self, connection: Connection, account: str, limit: int, lowest: Category) -> Sequence[OutboundMessage]:
         claimed: list[OutboundMessage] = []
@@ -468,7 +472,9 @@ def _claim_live(
     connection: Connection, due: Sequence[tuple[OutboundRow, str | None]], standing: Standing
 ) -> Sequence[OutboundMessage]:
     """Claim what may still leave and close the rest, each with the reason why not."""
-    live = [read_outbound(row) for row, why in due if why is None]
+    live, unreadable = readable([row for row, why in due if why is None], read_outbound, "outbox")
+    if unreadable:
+        connection.exec_driver_sql(sql.CLOSE_UNREADABLE, (standing.now, UNREADABLE, encode(unreadable)))
     closed = [(row[0], why) for row, why in due if why is not None]
     if closed:
         connection.exec_driver_sql(sql.CLOSE, (standing.now, encode(closed)))
@@ -476,6 +482,18 @@ def _claim_live(
         ids = encode([message.id for message in live])
         connection.exec_driver_sql(sql.CLAIM, (standing.owner, standing.lease_until, ids))
     return live
+
+
+def _written(connection: Connection, ids: Sequence[int]) -> Sequence[int]:
+    return decode(_text(connection, sql.WRITTEN, encode(ids)), list[int])
+
+
+def _give_up(connection: Connection, refused: Mapping[int, int | None], owner: int) -> frozenset[int]:
+    replies = [reply for reply in refused.values() if reply is not None]
+    with transaction(connection):
+        connection.exec_driver_sql(sql.GIVE_UP_OPEN, (encode(list(refused)), owner))
+        connection.exec_driver_sql(sql.GIVE_UP_REPLIES, (encode(replies), owner))
+        return frozenset(_written(connection, list(refused)))
 
 
 def _write(connection: Connection, statement: str, parameters: tuple[object, ...]) -> None:

@@ -25,6 +25,7 @@ from adapters.store.journal_sql import (
 )
 from adapters.store.report_sql import KEPT_COLUMNS, MATCHED_COLUMNS, kept_reports
 from adapters.store.rows import MESSAGE_COLUMNS, OUTBOUND_COLUMNS, PERSON_COLUMNS
+from adapters.store.tables import OutboxStates
 
 
 def _rows(source: str) -> str:
@@ -91,7 +92,14 @@ READ_JOURNAL = f"""SELECT
     WHERE i.id = k.value AND i.state = 'open'),
 ({_group(KEPT_COLUMNS, f"(SELECT * FROM ({kept_reports('IN (SELECT value FROM json_each(?))')}) ORDER BY id)")})"""
 
-WRITTEN = "SELECT json_group_array(i.id) FROM json_each(?) AS k CROSS JOIN inbox AS i WHERE i.id = k.value"
+WRITTEN = """SELECT json_group_array(k.value) FROM json_each(?) AS k
+WHERE EXISTS (SELECT 1 FROM inbox AS i WHERE i.id = k.value) OR EXISTS (SELECT 1 FROM outbox AS o WHERE o.id = k.value)"""
+
+# As on PostgreSQL (postgres_statements.GIVE_UP). Parameters: ids, owner.
+GIVE_UP_OPEN = """UPDATE inbox SET owner = 0, lease_until = 0
+WHERE id IN (SELECT value FROM json_each(?)) AND state = 'open' AND owner = ?"""
+GIVE_UP_REPLIES = """UPDATE outbox SET state = 'ready', owner = NULL, lease_until = NULL
+WHERE id IN (SELECT value FROM json_each(?)) AND state = 'handed_over' AND owner = ? AND attempts = 1"""
 
 # INDEXED BY: without statistics SQLite would rather walk the whole table in the order of its ids.
 OPEN_MESSAGES = _group(
@@ -110,6 +118,9 @@ DUE = _group(
 # Parameters: now, (id, why) as JSON.
 CLOSE = f"""UPDATE outbox SET state = {closed_state("c.v ->> 1")}, settled_at = ?, reason = c.v ->> 1
 FROM {_rows("?")} AS c WHERE outbox.id = c.v ->> 0"""
+# Parameters: now, why, ids.
+CLOSE_UNREADABLE = f"""UPDATE outbox SET state = '{OutboxStates.REJECTED}', settled_at = ?, reason = ?
+WHERE id IN (SELECT value FROM json_each(?))"""
 CLAIM = "UPDATE outbox SET state = 'claimed', owner = ?, lease_until = ? WHERE id IN (SELECT value FROM json_each(?))"
 _OURS = "id IN (SELECT value FROM json_each(?)) AND state = 'claimed' AND owner = ?"
 HAND_OVER = (

@@ -43,6 +43,7 @@ class OutboxStates:
     READY = "ready"
     CLAIMED = "claimed"
     HANDED_OVER = "handed_over"
+    REJECTED = "rejected"
     EXPIRED = "expired"
     UNKNOWN = "unknown"
     STOPPED = "stopped"

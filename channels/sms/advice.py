@@ -93,6 +93,9 @@ RESET_ENCRYPTED: Final = (
     "It took the connection and cut it. It wants a certificate of ours (tls_certificate, tls_key), our address is not on "
     "its allow-list, or too many connections are open."
 )
+NO_SMPP: Final = "the SMSC sent what is no SMPP"
+OTHER_PORT: Final = "Something else answers there: is this the right port, as the operator gave it for SMPP?"
+OTHER_PORT_OR_TLS: Final = f"{OTHER_PORT} If it is, does it want TLS (tls = true)?"
 UNANSWERED: Final = (
     "It took the connection and says nothing: is this the SMPP port, and does it want TLS (tls = true)? Is the SMSC "
     "being looked after?"
@@ -139,6 +142,8 @@ _BY_STEP: Final[Mapping[tuple[StepName, type[Exception]], str]] = MappingProxyTy
 
 def of_step(step: StepName, error: Exception, *, encrypted: bool) -> str:
     """What to do where a step got no answer."""
+    if isinstance(error, LinkLost) and str(error) == NO_SMPP:
+        return OTHER_PORT if encrypted else OTHER_PORT_OR_TLS
     if encrypted and step is StepName.BIND and isinstance(error, LinkLost):
         return RESET_ENCRYPTED
     return _BY_STEP.get((step, type(error))) or of_error(error)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, cast
 
+from channels.sms import advice
 from channels.sms import commands as c
 from channels.sms.pdu import (
     DataSm,
@@ -120,7 +121,7 @@ class ProbeLink(asyncio.Protocol):
             frames = self._frames.feed(data)
         except ProtocolError as fault:
             frames = list(fault.frames)
-            self._reason = "the SMSC sent what is no SMPP"
+            self._reason = advice.NO_SMPP
         for frame in frames:
             self._read(frame)
         if self._reason:

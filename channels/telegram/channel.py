@@ -28,7 +28,7 @@ from channels.telegram.texts import fits
 from channels.telegram.updates import ALLOWED, CHANNEL, Me, Reader
 from channels.telegram.verdicts import MUCH_LATER
 from channels.telegram.webhook import Webhook
-from domain.errors import CredentialsRefused
+from domain.errors import CredentialsRefused, PictureUnavailable
 from domain.message import Capabilities, OutboundMessage, SendResult, SendStatus
 
 UNLIMITED_RATE = 10_000.0  # messages a second told to the claim loop where the account sets no limit
@@ -148,10 +148,14 @@ class TelegramChannel:
         Raises:
             PictureUnavailable: it cannot be had.
         """
-        account = self._account
-        return await fetch_picture(
-            self._bot, reference, largest=account.largest_picture, time_limit=account.fetch_timeout
-        )
+        largest, time_limit = self._account.largest_picture, self._account.fetch_timeout
+        try:
+            picture = await fetch_picture(self._bot, reference, largest=largest, time_limit=time_limit)
+        except PictureUnavailable:
+            self.counters.pictures_refused += 1
+            raise
+        self.counters.pictures += 1
+        return picture
 
     async def send(self, batch: Sequence[OutboundMessage]) -> Sequence[SendResult]:
         """Send many. Results come in the order of the batch."""

@@ -25,4 +25,6 @@ class TelegramCounters:
     stopped: int = 0
     unanswered: int = 0
     callbacks_unanswered: int = 0  # presses we could not tell Telegram we had seen
+    pictures: int = 0  # fetched
+    pictures_refused: int = 0  # too large, gone, or not given to us
     migrated: int = 0  # groups that became supergroups under a message of ours

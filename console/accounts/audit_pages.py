@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from http import HTTPStatus
 from urllib.parse import urlencode
 
@@ -17,12 +17,12 @@ from console.accounts.audit import Audit
 from console.accounts.ports import AuditEntry, AuditLog, AuditSearch
 from console.accounts.reach import reach
 from console.accounts.shown import local_to_the_second
-from console.forms import Fault, one_line, row_id
+from console.forms import Fault, one_line, read_day, row_id
 from console.page import HEADERS, Pages
 from console.routes import ConsoleRoute
 from console.signed import signed
 from domain.agencies import Agencies
-from domain.calendar import LOCAL_ZONE
+from domain.calendar import LOCAL_ZONE, local_moment
 from domain.csv_lines import MARK, csv_lines
 from domain.errors import StoreError
 from domain.officers import Right
@@ -143,11 +143,8 @@ class AuditPages:
 
 def _day(query: Mapping[str, str], name: str) -> datetime | None:
     """The first moment of a day written 2026-11-23; None: it is none."""
-    try:
-        day = date.fromisoformat(query.get(name, "").strip())
-    except ValueError:  # the caller tells
-        return None
-    return datetime.combine(day, time.min, LOCAL_ZONE) if day.year in YEARS else None
+    day = read_day(query.get(name, "").strip(), YEARS)
+    return local_moment(day, time.min) if day else None
 
 
 def _detail(entry: AuditEntry) -> str:

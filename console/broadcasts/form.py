@@ -11,12 +11,12 @@ from typing import Final
 from multidict import MultiDict
 
 from console.broadcasts.ports import Draft
-from console.forms import one_line
+from console.forms import one_line, read_day, read_moment
 from domain.agencies import Agencies
 from domain.broadcast_fitness import Basis, undeclared
 from domain.broadcast_texts import VIETNAMESE, TextFaultKind, faults, known_placeholders
 from domain.broadcasts import Audience, AudienceKind, Broadcast
-from domain.calendar import LOCAL_ZONE, local_day
+from domain.calendar import LOCAL_ZONE
 from domain.dossier import DossierStatus
 from domain.text import safe_text
 
@@ -120,7 +120,7 @@ def draft_of(form: BroadcastForm, frame: Frame) -> Draft | Faults:
         title=form.title,
         texts=_texts(form),
         audience=_audience(form, kind, frame),
-        starts_at=_moment(form.starts_at),
+        starts_at=read_moment(form.starts_at, YEARS),
         canary=int(form.canary),
     )
 
@@ -170,8 +170,8 @@ def _audience(form: BroadcastForm, kind: AudienceKind, frame: Frame) -> Audience
         agencies=tuple(sorted(set(form.agencies))),
         procedure=form.procedure,
         statuses=tuple(sorted({int(status) for status in form.statuses})),
-        received_from=_day(form.received_from),
-        received_to=_day(form.received_to),
+        received_from=read_day(form.received_from, YEARS),
+        received_to=read_day(form.received_to, YEARS),
         due_in_days=int(form.due_in_days) if form.due_in_days else None,
         late=form.late,
         basis=form.basis if kind is not AudienceKind.FOLLOWERS else "",
@@ -190,7 +190,7 @@ def _title_faults(form: BroadcastForm) -> Iterator[tuple[str, str, str]]:
 def _audience_faults(form: BroadcastForm, frame: Frame) -> Iterator[tuple[str, str, str]]:
     kind = _kind(form)
     known = {str(int(status)) for status in DossierStatus}
-    from_day, to_day = _day(form.received_from), _day(form.received_to)
+    from_day, to_day = read_day(form.received_from, YEARS), read_day(form.received_to, YEARS)
     checks = (
         (kind is None, "kind", "no_kind"),
         (not form.agencies, "agency", "no_agency"),
@@ -217,7 +217,7 @@ def _basis_faults(form: BroadcastForm, frame: Frame) -> Iterator[tuple[str, str,
 
 
 def _time_faults(form: BroadcastForm, frame: Frame) -> Iterator[tuple[str, str, str]]:
-    starts_at = _moment(form.starts_at)
+    starts_at = read_moment(form.starts_at, YEARS)
     if form.starts_at and starts_at is None:
         yield "starts_at", "bad_moment", ""
     elif starts_at is not None and starts_at < frame.now:
@@ -247,22 +247,3 @@ def _number(text: str, least: int, most: int) -> int | None:
 
 def _iso(day: date | None) -> str:
     return day.isoformat() if day else ""
-
-
-def _day(text: str) -> date | None:
-    """A day written 2026-11-23; None: it is none."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:  # the caller tells
-        return None
-    return day if day.year in YEARS else None
-
-
-def _moment(text: str) -> datetime | None:
-    """A moment written 2026-11-23T14:05, as the desk's clock shows it; None: it is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:  # the caller tells
-        return None
-    local = moment if moment.tzinfo else moment.replace(tzinfo=LOCAL_ZONE)
-    return local if local_day(local).year in YEARS else None

@@ -7,16 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from console.forms import one_line
-from console.intake.form import (
-    LONGEST_SHORT,
-    Faults,
-    by_faults,
-    due_faults,
-    read_day,
-    read_moment,
-    read_money,
-)
+from console.forms import one_line, read_day, read_moment
+from console.intake.form import LONGEST_SHORT, Faults, by_faults, due_faults, read_money
 from console.intake.papers import PaperRow, missing_words, papers_of, read_rows, row_faults, rows_of_papers
 from domain.calendar import local_day
 from domain.intake import LONGEST_NOTE, IntakeDossier

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from console.forms import one_line
+from console.forms import one_line, read_day, read_moment
 from console.intake.papers import PaperRow, missing_words, papers_of, read_rows, row_faults, rows_of_procedure
 from domain.calendar import LOCAL_ZONE
 from domain.dossier import DossierStatus
@@ -23,7 +23,6 @@ LONGEST_PHONE: Final = 40
 LONGEST_ID: Final = 20
 MOST_DONG: Final = 10_000_000_000
 FURTHEST: Final = timedelta(days=3 * 366)  # a day nobody promises
-YEARS: Final = range(2, 9999)  # a day before and a day after them are days as well
 LANGUAGES: Final = ("vi", "km", "en")
 OUTCOMES: Final[Mapping[str, DossierStatus]] = {
     "accept": DossierStatus.ACCEPTED,
@@ -270,26 +269,6 @@ def by_faults(typed: str, today: date) -> Iterator[tuple[str, str]]:
 
 
 # ---- what was typed
-
-
-def read_moment(text: str) -> datetime | None:
-    """A moment written 2026-11-23T14:05, as the desk's clock shows it; None: it is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:  # the caller tells
-        return None
-    if moment.year < YEARS.start:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=LOCAL_ZONE)
-
-
-def read_day(text: str) -> date | None:
-    """A day written 2026-11-23; None: it is none."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:  # the caller tells
-        return None
-    return day if day.year in YEARS else None
 
 
 def read_money(text: str) -> int | None:

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from console import paths
-from console.forms import Fault, one_line, read_form, row_id
+from console.forms import Fault, one_line, read_day, read_form, row_id
 from console.intake.desk import IntakeDesk, at, sent_on
-from console.intake.form import LONGEST_SHORT, read_day
+from console.intake.form import LONGEST_SHORT
 from console.intake.shown import row_of
 from console.routes import ConsoleRoute
 from console.signed import signed

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from console.accounts.shown import local
+from console.forms import read_day
 from console.intake.shown import money
 from console.intake.wording import LEGAL, Said, Wording, long_day, qr_drawing
 from domain.calendar import local_day
@@ -232,9 +233,7 @@ def book_rows(
 
 def days_of(since: str, until: str) -> tuple[date, date] | None:
     """The first day and the last, as forms write them; None: they are none, or too many."""
-    try:
-        first, last = date.fromisoformat(since), date.fromisoformat(until)
-    except ValueError:
+    first, last = read_day(since), read_day(until)
+    if first is None or last is None:
         return None
-    near = last.year < date.max.year and first <= last < first + timedelta(days=MOST_DAYS)
-    return (first, last) if near else None
+    return (first, last) if first <= last < first + timedelta(days=MOST_DAYS) else None

@@ -11,7 +11,7 @@ from aiohttp import web
 from multidict import MultiDict
 
 from console import paths
-from console.forms import Fault, one_line, read_form
+from console.forms import Fault, one_line, read_form, read_moment
 from console.intake.arrivals import FileRefused
 from console.intake.choosing import clear_choice, procedures_for
 from console.intake.desk import FormId, IntakeDesk, at, done, seen, sent_on
@@ -24,7 +24,6 @@ from console.intake.form import (
     IntakeFrame,
     listed_for,
     read_intake_form,
-    read_moment,
     registration_of,
 )
 from console.intake.papers import named_fault, with_free

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from console import paths
 from console.accounts.shown import local
-from console.forms import Fault, one_line, read_form, row_id
+from console.forms import Fault, one_line, read_day, read_form, row_id
 from console.intake.desk import sent_on
 from console.outage.desk import DONE, OutageDesk, at_block
 from console.outage.sheets import LANGUAGES, shown_sheets
@@ -90,7 +90,7 @@ class NumberPages:
         form = ReserveForm(**{name: one_line(fields, name, LONGEST_SHORT) for name in ("agency", "day", "count")})
         if form.agency not in desk.receiving(request):
             return desk.missing(request)
-        identifier, day, count = desk.form_id(fields.get("id", "")), _read_day(form.day), row_id(form.count) or 0
+        identifier, day, count = desk.form_id(fields.get("id", "")), read_day(form.day), row_id(form.count) or 0
         if identifier is None or day is None:
             return await self._page(request, form, ("day", "bad_day") if identifier else ("form", "stale"))
         blocks = await outage.late.blocks([form.agency])
@@ -203,10 +203,3 @@ class NumberPages:
 
 def _count(codes: Sequence[Any], state: SerialState) -> int:
     return sum(each.state is state for each in codes)
-
-
-def _read_day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:  # the caller tells
-        return None

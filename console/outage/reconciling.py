@@ -13,7 +13,7 @@ from aiohttp import web
 from console import paths
 from console.accounts.shown import local
 from console.broadcasts.shown import number
-from console.forms import Fault, one_line
+from console.forms import Fault, one_line, read_day
 from console.intake.desk import at
 from console.outage.accounts import LateDay, Suspected, by_day, gap, group_of, suspected, unaccounted
 from console.outage.desk import OutageDesk
@@ -159,7 +159,7 @@ class ReconcilePages:
     def _days(self, request: web.Request) -> tuple[date, date, Sequence[tuple[str, str]]]:
         today = local_day(self._outage.desk.clock())
         typed = {name: one_line(request.query, name, LONGEST) for name in ("tu", "den")}
-        read = {name: _day(text) for name, text in typed.items()}
+        read = {name: read_day(text, YEARS) for name, text in typed.items()}
         faults = [(name, "bad_day") for name, text in typed.items() if text and read[name] is None]
         until = read["den"] or today
         since = read["tu"] or until - BACK
@@ -237,12 +237,3 @@ def _search(agencies: frozenset[str], since: date, until: date) -> IntakeSearch:
         received_since=local_moment(since, time.min),
         received_until=local_moment(until, time.min) + ONE_DAY,
     )
-
-
-def _day(text: str) -> date | None:
-    """None: it is none, or none of ours: a year one can count with."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:  # the caller tells
-        return None
-    return day if day.year in YEARS else None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from channels.base import Channel, Inlet
 from channels.media import PictureLimits, PictureReader, PictureRefused, Refusal
 from channels.sms.channel import SmsChannel
+from channels.sparing import Sparing
 from channels.zalo.channel import ZaloChannel
 from domain.catalogue import Catalogue
 from domain.errors import ChannelError, PictureUnavailable
@@ -24,6 +28,8 @@ from gateway.settings import Settings, ZaloSettings
 
 if TYPE_CHECKING:
     from channels.telegram.channel import TelegramChannel
+
+log = structlog.get_logger()
 
 COMMANDS = ("help", "ds", "dung", "bat", "vi", "en", "km")  # of a bot's menu, as they are typed
 NOTHING_IN_IT = frozenset({Refusal.NOT_A_PICTURE, Refusal.DAMAGED})  # looked at, and there is no code
@@ -103,26 +109,40 @@ def _menu(catalogue: Catalogue, language: str) -> Sequence[tuple[str, str]]:
 
 
 class ChatPictures:
-    """Implements conversation.ports.Pictures: fetched by the channel a picture came by, looked at in a process apart."""
+    """Implements conversation.ports.Pictures: fetched by the channel a picture came by, looked at in a process apart.
+    What cannot be had is told in the log here, whichever channel it is: its sender reads no more than "type the code".
+    """
 
-    def __init__(self, channels: Sequence[Chat], reader: PictureReader) -> None:
+    def __init__(
+        self, channels: Sequence[Chat], reader: PictureReader, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._channels = {channel.account: channel for channel in channels}
         self._reader = reader
+        self._lines = Sparing(monotonic)
 
     async def texts(self, message: InboundMessage) -> Sequence[str]:
+        try:
+            return await self._read(message)
+        except ChannelError as fault:
+            self._tell(message.account, str(fault))
+            raise PictureUnavailable(str(fault)) from fault
+
+    async def _read(self, message: InboundMessage) -> Sequence[str]:
         channel = self._channels.get(message.account)
         if channel is None or message.media is None:
             raise PictureUnavailable("this account brings no pictures")
+        picture = await channel.fetch(message.media.reference)
         try:
-            return await self._reader.read(await channel.fetch(message.media.reference))
+            return await self._reader.read(picture)
         except PictureRefused as refused:
             if refused.refusal in NOTHING_IN_IT:
                 return ()
-            raise PictureUnavailable(str(refused)) from refused
-        except PictureUnavailable:
             raise
-        except ChannelError as fault:
-            raise PictureUnavailable(str(fault)) from fault
+
+    def _tell(self, account: str, reason: str) -> None:
+        left_out = self._lines.left_out(account)
+        if left_out is not None:
+            log.warning("media.unavailable", account=account, reason=reason, left_out=left_out)
 
 
 def make_pictures(channels: Channels, stack: AsyncExitStack) -> ChatPictures | None:

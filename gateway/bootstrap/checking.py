@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from pydantic import SecretStr
 from yarl import URL
 
 from adapters.store.overview import schema_of_sqlite, sqlite_lacks_tables
@@ -18,7 +20,7 @@ from channels.base import Health
 from domain.agencies import Agencies
 from domain.calendar import local_day
 from domain.code_legacy import LegacyPattern
-from domain.errors import StoreUnavailable
+from domain.errors import GatewayError, StoreUnavailable
 from gateway.bootstrap.calendar import read_calendar
 from gateway.bootstrap.console_texts import read_console_texts
 from gateway.bootstrap.incidents import unreachable
@@ -26,14 +28,15 @@ from gateway.bootstrap.intake import refuse_slips
 from gateway.bootstrap.intake_files import FilesRoom
 from gateway.bootstrap.officers import list_officers
 from gateway.bootstrap.shared import connect_redis, redis_check
-from gateway.bootstrap.sources import make_sealer, make_sources, source_checks
-from gateway.bootstrap.store import make_store, timeouts
+from gateway.bootstrap.sources import asked_over_http, make_sealer, make_sources, source_checks
+from gateway.bootstrap.store import make_store, schema_of, timeouts
 from gateway.bootstrap.telegram import telegram_checks
 from gateway.bootstrap.watching import watched_how
 from gateway.bootstrap.words import Words, read_words
 from gateway.http import Check, ask
 from gateway.metrics import Metrics
 from gateway.settings import NoticeSettings, Settings, SmsSettings, SourceSettings, ZaloSettings
+from gateway.terminal import without_secret
 
 TIME_LIMIT = 10.0  # seconds for each
 
@@ -64,12 +67,12 @@ async def check(settings: Settings) -> Sequence[Finding]:
 
 
 def _checks(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Check]:
-    checks: dict[str, Check] = {"store": lambda: _check_store(settings)}
+    checks: dict[str, Check] = {"store": _placed(settings.database.url, partial(_check_store, settings))}
     redis = connect_redis(settings.redis)
     if redis is not None:
         stack.push_async_callback(redis.aclose)
         checks["redis"] = redis_check(redis)
-    checks |= source_checks(make_sources(settings, Metrics(), stack, make_sealer(settings)))
+    checks |= _source_checks(settings, stack)
     if settings.intake.agencies:
         ours = f"source {settings.intake.source}"
         checks[ours] = partial(_check_ours, settings, checks[ours])
@@ -77,6 +80,28 @@ def _checks(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Check]:
     checks |= {f"sms {account.name}": _smsc_check(account) for account in settings.sms}
     checks |= telegram_checks(settings.telegram, settings.web.base_url)
     return checks | {f"zalo {account.name}": _platform_check(account) for account in settings.zalo}
+
+
+def _source_checks(settings: Settings, stack: AsyncExitStack) -> Mapping[str, Check]:
+    """A driver's words seldom name the place."""
+    checks = source_checks(make_sources(settings, Metrics(), stack, make_sealer(settings)))
+    return checks | {
+        name: _placed(each.url, checks[name])
+        for each in settings.sources
+        if not asked_over_http(each) and (name := f"source {each.name}") in checks
+    }
+
+
+def _placed(url: SecretStr, check: Check) -> Check:
+    """The check, which names the place where it fails; never who asks there."""
+
+    async def placed() -> Health:
+        try:
+            return await check()
+        except GatewayError as error:
+            return Health(ok=False, detail=f"{without_secret(url.get_secret_value())}: {error}")
+
+    return placed
 
 
 # ---- notices; nothing is connected for them
@@ -147,9 +172,7 @@ async def _check_store(settings: Settings) -> Health:
     if not database.shared:
         return await asyncio.to_thread(_check_file, database.path)
     make_store(settings)  # which says what does not go together
-    from adapters.store.postgres_overview import schema_of_postgres  # noqa: PLC0415 - an extra
-
-    return Health(ok=True, detail=await schema_of_postgres(database.url.get_secret_value(), timeouts(database)))
+    return Health(ok=True, detail=await schema_of(settings))
 
 
 def _check_file(path: Path) -> Health:
@@ -214,8 +237,11 @@ def _port_check(host: str, port: int, patience: float) -> Check:
                 _, writer = await asyncio.open_connection(host, port)
         except TimeoutError:
             return Health(ok=False, detail=f"{where} did not answer within {patience:g} s")
-        except OSError as error:
-            return Health(ok=False, detail=f"{where} cannot be reached: {os.strerror(error.errno or 0) or error}")
+        except socket.gaierror as error:  # whose number is none of the system's
+            return Health(ok=False, detail=f"{where}: the name is not known ({error.strerror})")
+        except OSError as error:  # of several addresses, one that carries all their words and no number
+            words = os.strerror(error.errno) if error.errno else error
+            return Health(ok=False, detail=f"{where} cannot be reached: {words}")
         writer.close()
         return Health(ok=True, detail=f"{where} can be reached; whether it takes what we would show it is not tried")
 

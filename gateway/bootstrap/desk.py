@@ -14,12 +14,11 @@ from adapters.store.person_data import StorePersonData
 from adapters.store.sqlite_notices import SqliteNotices
 from channels.sms.numbers import normalise
 from domain.calendar import local_day
-from domain.errors import StoreUnavailable
 from domain.ids import IdSequence
 from domain.notices import Urgency
 from gateway.bootstrap.calendar import read_calendar
 from gateway.bootstrap.notices import schedule_rules
-from gateway.bootstrap.store import postgres_module, timeouts, utc_now
+from gateway.bootstrap.store import postgres_module, refuse_without_file, timeouts, utc_now
 from gateway.settings import Settings
 from gateway.stoppage_command import Outlook, PlannedStoppage
 from notifications.delivery import close_hold as close_all_of_hold
@@ -47,8 +46,9 @@ def normalise_number(number: str) -> str:
 
 
 def outside(settings: Settings) -> Outside:
-    """Our own database beside the processes that serve it."""
+    """Our own database beside the processes that serve it. Raises StoreUnavailable: there is no file of ours."""
     database = settings.database
+    refuse_without_file(database)
     if not database.shared:
         return SqliteOutside(database.path)
     postgres_module()
@@ -83,8 +83,7 @@ async def _notices(settings: Settings) -> AsyncIterator[Notices]:
         finally:
             await pool.close()
         return
-    if not database.path.is_file():  # SQLite would make an empty one
-        raise StoreUnavailable(f"there is no file {database.path}")
+    refuse_without_file(database)  # SQLite would make an empty one
     writer = Lane(database.path, name="operator-writer", busy_timeout=BUSY_TIMEOUT)
     reader = Lane(database.path, name="operator-reader", busy_timeout=BUSY_TIMEOUT)
     try:

@@ -27,7 +27,7 @@ from gateway.bootstrap.console_texts import read_console_texts
 from gateway.bootstrap.desk import dialect_of, outside
 from gateway.bootstrap.routing import make_routing
 from gateway.bootstrap.store import utc_now
-from gateway.incident_command import IncidentFault, ReportedIncident
+from gateway.incident_command import NOBODY, IncidentFault, ReportedIncident
 from gateway.settings import Settings
 from notifications.ports import LastAccounts
 
@@ -100,7 +100,7 @@ async def report_incident(settings: Settings, typed: str) -> ReportedIncident:
     """
     outlets = make_outlets(settings)
     if not outlets:
-        raise IncidentFault("nobody is to be told: set console.incident_recipients")
+        raise IncidentFault(NOBODY)
     now, ids, words = utc_now(), IdSequence(0), clean(typed)
     texts = read_console_texts(settings)[settings.replies.default_language]
     report = make_report(words, by=LOGIN, now=now, texts=texts)

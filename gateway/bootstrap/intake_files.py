@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import structlog
 
 from adapters.files.room import free_octets
 from channels.base import Health
-from gateway.bootstrap.upkeep import TIDY_BATCH, TIDY_PAUSE
+from gateway.bootstrap.upkeep import TIDY_BATCH, TIDY_PAUSE, until_done
 from gateway.settings import IntakeSettings, RetentionSettings
 from intake.ports import IntakeBook, Vault
 
@@ -65,7 +65,7 @@ async def tidy_intake(
             await _drop(vault, file.key)
         dropped += len(files)
         await asyncio.sleep(TIDY_PAUSE)
-    masked = await _until_done(book.mask_closed, clock() - timedelta(days=days))
+    masked = await until_done(book.mask_closed, clock() - timedelta(days=days))
     if masked or dropped:
         log.info("intake.tidied", masked=masked, files=dropped)
 
@@ -76,11 +76,3 @@ async def _drop(vault: Vault, key: str) -> None:
         await vault.drop(key)
     except OSError as error:
         log.warning("intake.file_stays", error=type(error).__name__)
-
-
-async def _until_done(step: Callable[[datetime, int], Awaitable[int]], before: datetime) -> int:
-    total = 0
-    while done := await step(before, TIDY_BATCH):
-        total += done
-        await asyncio.sleep(TIDY_PAUSE)
-    return total

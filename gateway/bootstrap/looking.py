@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from adapters.store.overview import LeaseRow, Overview, ProcessRow, overview_of_sqlite
-from gateway.bootstrap.store import postgres_module, timeouts
+from gateway.bootstrap.store import postgres_module, refuse_without_file, timeouts
 from gateway.settings import Settings
 from gateway.standing import Held, Later, MassChange, Process, Queue, Standing
 
@@ -51,6 +51,7 @@ async def standing(settings: Settings) -> Standing:
 
 async def _overview(settings: Settings) -> Overview:
     database = settings.database
+    refuse_without_file(database)
     if not database.shared:
         return await asyncio.to_thread(overview_of_sqlite, database.path)
     postgres_module()

@@ -470,7 +470,7 @@ def _listener_parts(made: Made, checks: dict[str, Check]) -> list[Part]:
         listeners.append(HttpListener("staff", made.console.app, listen.staff.host, listen.staff.port))
     app = make_app(operations_routes(checks, made.metrics))
     listeners.append(HttpListener("operations", app, listen.operations.host, listen.operations.port))
-    return [Part(name=each.name, start=each.start, close=each.close) for each in listeners]
+    return [Part(name=each.name, take=each.take, start=each.start, close=each.close) for each in listeners]
 
 
 def read_figures(made: Made, waiting: Waiting) -> None:

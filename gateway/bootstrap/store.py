@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from adapters.store.migrate import sqlite_url, upgrade
+from adapters.store.overview import schema_of_sqlite
 from adapters.store.plan import Rules
 from adapters.store.sqlite import SqliteSettings, SqliteStore
 from channels.sms.ports import PartStore, SentIds
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 OWNER_BITS = 63
 STATEMENTS_IN_A_LEASE = 4
+NO_TABLES = "no tables yet"  # as the note on a schema says it
 
 
 class Presence(Leases, Protocol):
@@ -205,12 +207,13 @@ def make_ids(opened: OpenStore) -> Callable[[], int]:
     return lambda: sequence.next(int(clock().timestamp() * 1000))
 
 
-async def migrate(settings: Settings) -> None:
-    """Bring the store's schema up to date; nothing else is started.
+async def migrate(settings: Settings) -> str:
+    """Bring the store's schema up to date, and say what came of it; nothing else is started.
 
     Raises:
         StoreUnavailable: it cannot be reached; nothing was changed.
     """
+    before = await schema_of(settings)
     if settings.database.shared:
         postgres_module()
         from adapters.store import postgres_migrate  # noqa: PLC0415 - an extra
@@ -219,6 +222,35 @@ async def migrate(settings: Settings) -> None:
     else:
         make_directory_of(settings.database.path)
         await asyncio.to_thread(upgrade, sqlite_url(settings.database.path))
+    return _came_of(before, await schema_of(settings))
+
+
+async def schema_of(settings: Settings) -> str:
+    """How its tables stand, in an operator's words; empty: there is no file yet. Raises StoreUnavailable."""
+    database = settings.database
+    if not database.shared:
+        return await asyncio.to_thread(schema_of_sqlite, database.path) if database.path.exists() else ""
+    postgres_module()
+    from adapters.store.postgres_overview import schema_of_postgres  # noqa: PLC0415 - an extra
+
+    return await schema_of_postgres(database.url.get_secret_value(), timeouts(database))
+
+
+def _came_of(before: str, after: str) -> str:
+    if before == after:
+        return f"the store is up to date: {after}"
+    made = not before or NO_TABLES in before
+    return f"the store was {'made' if made else 'brought up to date'}: {after}"
+
+
+def refuse_without_file(database: DatabaseSettings) -> None:
+    """For who looks into a store from outside, and must not make an empty one.
+
+    Raises:
+        StoreUnavailable: it is a file, and nobody made it yet.
+    """
+    if not database.shared and not database.path.is_file():
+        raise StoreUnavailable(f"there is no file {database.path}: run `tracuu migrate`, or start the gateway once")
 
 
 def make_directory_of(database: Path) -> None:

@@ -70,8 +70,8 @@ class Waiting:
 
 async def tidy(store: Housekeeping, clock: Callable[[], datetime], retention: RetentionSettings) -> None:
     """Mask and remove what is old enough, a few rows at a time."""
-    masked = await _until_done(store.mask, clock() - timedelta(days=retention.mask_after_days))
-    purged = await _until_done(store.purge, clock() - timedelta(days=retention.purge_after_days))
+    masked = await until_done(store.mask, clock() - timedelta(days=retention.mask_after_days))
+    purged = await until_done(store.purge, clock() - timedelta(days=retention.purge_after_days))
     if masked or purged:
         log.info("store.tidied", masked=masked, purged=purged)
 
@@ -100,7 +100,8 @@ async def match_reports(store: LateReports) -> None:
         log.info("store.reports_matched", reports=matched)
 
 
-async def _until_done(step: Callable[[datetime, int], Awaitable[int]], before: datetime) -> int:
+async def until_done(step: Callable[[datetime, int], Awaitable[int]], before: datetime) -> int:
+    """Do a step a batch at a time, with a pause, until nothing is left; how many rows it was."""
     total = 0
     while done := await step(before, TIDY_BATCH):
         total += done

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.store.rows import to_ms
 from conversation.ports import Acknowledgement, Exchange, FeedbackNote, JournalBatch, SessionEnd
-from domain.errors import StoreError, StoreUnavailable, StoreUncertain
+from domain.errors import StoreError, StoreRejected, StoreUnavailable, StoreUncertain
 from domain.message import Address, DeliveryReport, DeliveryStatus, SendStatus
 from tests.contract.stores import ACCOUNT, START, Store, StoreKit, segments, sent
 
@@ -81,9 +81,75 @@ async def test_one_bad_row_takes_its_whole_batch_with_it(store_kit: StoreKit, st
     taken = store_kit.decided(store_kit.message("GY one"), feedback=FeedbackNote(number=7, text="one"))
     await store.commit(batch(taken))
     clash = store_kit.decided(store_kit.message("GY two"), feedback=FeedbackNote(number=7, text="two"))
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreRejected) as refused:
         await store.commit(batch(store_kit.exchange("neighbour"), clash))
+    assert "feedback" in str(refused.value)
+    assert "7" not in str(refused.value)  # no value of a row: this is logged
     assert await texts(store_kit) == ["GY one"]
+
+
+async def test_the_read_back_tells_of_replies_as_of_messages(store_kit: StoreKit, store: Store) -> None:
+    exchange, lost = store_kit.exchange(), store_kit.exchange("lost")
+    assert exchange.reply is not None
+    assert lost.reply is not None
+    await store.commit(batch(exchange))
+    asked = [each for pair in (exchange, lost) if pair.reply for each in (pair.message.id, pair.reply.id)]
+    assert await store.written(asked) == {exchange.message.id, exchange.reply.id}
+
+
+# ---- refused while nobody knew that it was written
+
+
+def given_up(*exchanges: Exchange) -> dict[int, int | None]:
+    return {e.message.id: e.reply.id if e.reply is not None and e.handed_over else None for e in exchanges}
+
+
+async def test_of_what_is_given_up_the_open_is_taken_up_and_the_reply_leaves(store_kit: StoreKit, store: Store) -> None:
+    left = Exchange(message=store_kit.message("open"))
+    decided, lost = store_kit.exchange("decided", handed_over=True), store_kit.exchange("lost", handed_over=True)
+    await store.commit(batch(left, decided))
+    assert await store.claim(ACCOUNT, 10) == []
+    assert await store.give_up(given_up(left, decided, lost)) == {left.message.id, decided.message.id}
+    assert [message.id for message in await store.take_open(10)] == [left.message.id]
+    assert [message.inbound_id for message in await store.claim(ACCOUNT, 10)] == [decided.message.id]
+
+
+async def test_a_reply_given_up_twice_leaves_once(store_kit: StoreKit, store: Store) -> None:
+    exchange = store_kit.exchange(handed_over=True)
+    await store.commit(batch(exchange))
+    await store.give_up(given_up(exchange))
+    [message] = await store.claim(ACCOUNT, 1)
+    await store.hand_over([message.id])
+    await store.give_up(given_up(exchange))
+    assert await store.claim(ACCOUNT, 1) == []
+
+
+async def test_only_what_was_to_be_sent_at_once_and_is_still_ours_can_be_given_up(
+    store_kit: StoreKit, store: Store
+) -> None:
+    waiting = store_kit.exchange("waiting")
+    settled = store_kit.exchange("settled", handed_over=True)
+    assert settled.reply is not None
+    await store.commit(batch(waiting, settled))
+    [message] = await store.claim(ACCOUNT, 1)
+    await store.hand_over([message.id])
+    await store.commit(JournalBatch(results=[sent(settled.reply)]))
+    await store.give_up(given_up(waiting, settled))
+    assert [row["state"] for row in await store_kit.rows("outbox")] == ["handed_over", "accepted"]
+
+
+async def test_an_open_message_that_cannot_be_read_keeps_no_other_from_being_taken_over(
+    store_kit: StoreKit, store: Store
+) -> None:
+    odd = {"sender": "nobody", "recipient": "sms:8079", "text": "?", "state": "open", "owner": 1, "lease_until": 0}
+    await store.commit(batch(Exchange(message=store_kit.message("open"))))
+    await store_kit.crash(store)
+    await store_kit.put(
+        "inbox",
+        {"id": store_kit.new_id(), "channel": "sms", "account": ACCOUNT, "received_at": store_kit.now_ms(), **odd},
+    )
+    heir = await store_kit.open()
+    assert [message.text for message in await heir.take_open(10)] == ["open"]
 
 
 async def test_a_closed_store_refuses(store_kit: StoreKit, store: Store) -> None:

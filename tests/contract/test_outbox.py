@@ -54,6 +54,17 @@ async def test_a_claimed_row_comes_back_as_it_was_written(store_kit: StoreKit, s
     assert (row["state"], row["attempts"], row["lease_until"]) == ("claimed", 0, lease_until)
 
 
+async def test_a_row_nobody_can_read_is_closed_and_the_others_are_claimed(store_kit: StoreKit, store: Store) -> None:
+    [reply] = await waiting(store_kit, store)
+    odd = store_kit.notice(category="carrier_pigeon", priority=0, dossier_code=None)
+    await store_kit.put("outbox", odd)
+    assert await store.claim(ACCOUNT, 10) == [reply]
+    row = await store_kit.row("outbox", odd["id"])
+    assert (row["state"], row["reason"], row["owner"]) == ("rejected", "unreadable", None)
+    assert row["settled_at"] == store_kit.now_ms()
+    assert await store.claim(ACCOUNT, 10) == []
+
+
 async def test_replies_leave_before_notices_before_broadcasts_each_by_id(store_kit: StoreKit, store: Store) -> None:
     replies = await waiting(store_kit, store, 6)
     await store_kit.recategorise({replies[0].id: "broadcast", replies[1].id: "notice", replies[4].id: "notice"})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import types
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from console.accounts.ports import AuditSearch
+from gateway import incident_command
 from gateway.bootstrap import report_incident
 from gateway.bootstrap.checking import check
 from gateway.configuration import load_settings
@@ -39,6 +43,14 @@ async def test_what_says_nothing_or_too_much_is_refused(tmp_path: Path, text: st
         with pytest.raises(IncidentFault, match=why):
             await report_incident(settings_of(tmp_path), text)
         assert dict(await console.store.depth()) == {}
+
+
+@pytest.mark.parametrize("words", [(), ("--yes",)])
+def test_where_nobody_is_to_be_told_nothing_is_asked(words: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = types.SimpleNamespace(console=types.SimpleNamespace(incident_recipients=()))
+    monkeypatch.setattr(incident_command, "quiet_settings", lambda _: nobody)
+    said = CliRunner().invoke(incident_command.incident, ["report", "x", *words])
+    assert (said.exit_code, said.output) == (1, "Error: nobody is to be told: set console.incident_recipients\n")
 
 
 async def test_check_config_says_how_the_console_stands(tmp_path: Path) -> None:

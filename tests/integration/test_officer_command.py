@@ -42,7 +42,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def tracuu(*arguments: str) -> tuple[int, str]:
     ended = CliRunner().invoke(cli, ["officer", *arguments])
-    return ended.exit_code, ended.output
+    return ended.exit_code, ended.stdout or ended.output
 
 
 def add(login: str = "quan-tri", *, role: str = "operator", agency: str = "H13") -> tuple[int, str]:
@@ -57,6 +57,21 @@ def test_what_cannot_be_is_told_and_nothing_is_added(database: Path) -> None:
     assert "somebody has the login" in add()[1]
     assert "last operator" in tracuu("close", "quan-tri")[1]
     assert "nobody has the login" in tracuu("reset", "nobody", "--yes")[1]
+
+
+def test_where_to_sign_in_and_what_comes_next_is_said_apart_from_the_password(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACUU_LISTEN__STAFF__PORT", "18081")
+    for words in (
+        ("add", "quan-tri", "--name", "Quản", "--agency", "H13", "--role", "operator"),
+        ("reset", "quan-tri", "--yes"),
+    ):
+        said = CliRunner().invoke(cli, ["officer", *words])
+        assert said.exit_code == 0
+        assert len(said.stdout.splitlines()) == 1
+        assert "127.0.0.1:18081" in said.stderr
+        assert "second factor" in said.stderr
 
 
 async def test_the_printed_password_is_the_one_that_is_kept(database: Path, tmp_path: Path) -> None:

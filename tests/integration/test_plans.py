@@ -132,6 +132,7 @@ async def everything(kit: PostgresKit, store: PostgresStore) -> None:
     await store.release([message.id for message in claimed[10:]])
     assert len(claimed) == 20
     await store.written([exchange.message.id for exchange in exchanges])
+    await store.give_up({e.message.id: e.reply.id for e in exchanges if e.reply is not None})
     await store.renew()
     await store.take_open(10)
     await store.recover()

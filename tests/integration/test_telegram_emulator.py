@@ -466,6 +466,7 @@ async def test_a_picture_too_large_or_gone_is_not_read() -> None:
             with pytest.raises(PictureUnavailable) as refusal:
                 await desk.channel.fetch(reference)
             assert TOKEN not in str(refusal.value)
+        assert (desk.channel.counters.pictures, desk.channel.counters.pictures_refused) == (1, 2)
 
 
 # ---- polling

@@ -110,6 +110,7 @@ def test_what_is_kept_is_shown_as_it_was_typed() -> None:
         ({"kind": "file", "basis": "vì tôi muốn"}, ("basis", "no_basis")),
         ({"kind": "numbers", "basis": BASIS.words, "agency": ["H13.01", "H13.02"]}, ("basis", "basis_beyond")),
         ({"starts_at": "mai"}, ("starts_at", "bad_moment")),
+        ({"starts_at": "9999-12-31T23:00-12:00"}, ("starts_at", "bad_moment")),
         ({"starts_at": "2026-03-02T14:59"}, ("starts_at", "past_moment")),
         ({"canary": "0"}, ("canary", "bad_canary")),
         ({"canary": "99999"}, ("canary", "bad_canary")),

@@ -75,6 +75,39 @@ async def test_agencies_nobody_knows_are_named(tmp_path: Path) -> None:
     assert told["notices"] == "WRONG no agency of this name, nor one above it: officers: Q77; off: Z99.01"
 
 
+ACCOUNT = """
+[[sms]]
+name = "a"
+host = "{host}"
+port = 1
+system_id = "a"
+password = "x"
+short_code = "8100"
+"""
+
+
+async def test_a_host_whose_name_nobody_knows_is_told_as_such(tmp_path: Path) -> None:
+    told = await found(tmp_path, notices=ACCOUNT.format(host="smsc.invalid"))
+    assert told["sms a"].startswith("WRONG smsc.invalid:1: the name is not known (")
+    assert "Unknown error" not in told["sms a"]
+
+
+async def test_a_port_nobody_listens_on_is_told_in_the_systems_words(tmp_path: Path) -> None:
+    told = await found(tmp_path, notices=ACCOUNT.format(host="127.0.0.1"))
+    assert told["sms a"] == "WRONG 127.0.0.1:1 cannot be reached: Connection refused"
+
+
+async def test_a_database_that_cannot_be_read_is_named_by_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACUU_SOURCES__PROVINCE__URL", f"sqlite+aiosqlite:///{tmp_path}/no/where.sqlite3")
+    monkeypatch.setenv("TRACUU_DATABASE__URL", "postgresql+asyncpg://keeper:hunter2@127.0.0.1:1/tracuu")
+    told = await found(tmp_path)
+    assert told["source province"].startswith(f"WRONG sqlite+aiosqlite:///{tmp_path}/no/where.sqlite3: ")
+    assert told["store"].startswith("WRONG postgresql+asyncpg://***@127.0.0.1:1/tracuu: ")
+    assert not any("hunter2" in line for line in told.values())
+
+
 async def test_an_operator_who_looks_in_the_wrong_place_leaves_no_empty_store_there(tmp_path: Path) -> None:
     await found(tmp_path)
     settings = load_settings(tmp_path / "gateway.toml")

@@ -64,8 +64,9 @@ class Bootstrap(types.ModuleType):
         self._do("serve", settings)
         return ExitCode.OK
 
-    async def migrate(self, settings: Settings) -> None:
+    async def migrate(self, settings: Settings) -> str:
         self._do("migrate", settings)
+        return "the store was made: schema 1"
 
     def _do(self, name: str, settings: Settings) -> None:
         self.seen.append((name, settings))
@@ -154,10 +155,43 @@ def test_check_config_cuts_nothing_off(config: Path) -> None:
     assert f"sqlite:///{long}" in result.output
 
 
+def test_quietly_only_what_was_tried_is_shown(config: Path) -> None:
+    result = CliRunner().invoke(cli, ["check-config", "--quiet", "--no-connect", "--config", str(config)])
+    assert (result.exit_code, result.output) == (0, "the settings have no faults; nothing was tried\n")
+
+
+def test_what_came_of_the_tables_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: Path
+) -> None:
+    assert call(monkeypatch, Bootstrap(), "migrate", "--config", str(config)) == 0
+    assert capsys.readouterr().out == "the store was made: schema 1\n"
+
+
+@pytest.mark.parametrize("command", ["status", "officer", "outbox"])
+def test_a_store_nobody_made_yet_says_how_it_is_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], config: Path, command: str
+) -> None:
+    store = config.parent / "store.sqlite3"
+    monkeypatch.setenv("TRACUU_DATABASE__URL", f"sqlite:///{store}")
+    monkeypatch.setenv("TRACUU_CONFIG", str(config))
+    words = [command] if command == "status" else [command, "list"]
+    monkeypatch.setattr(terminal, "configure_logs", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["tracuu", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.STORE_UNAVAILABLE
+    assert capsys.readouterr().err == (
+        f"tracuu: there is no file {store}: run `tracuu migrate`, or start the gateway once\n"
+    )
+    assert not store.exists()
+
+
 @pytest.mark.parametrize(
     ("secret", "told"),
     [
         ("hunter2", "***"),
+        ("redis://:hun?ter2@h/0", "redis://***"),
+        ("mysql+aiomysql://u:x@h/d?password=hunt@er2", "mysql+aiomysql://***"),
         ("sqlite:////var/lib/x.sqlite3", "sqlite:////var/lib/x.sqlite3"),
         ("redis://:hunter2@h/0", "redis://***@h/0"),
         ("mysql+aiomysql://u:hunt@er/2@h/d?password=hunter2", "mysql+aiomysql://***@h/d"),

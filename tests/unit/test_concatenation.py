@@ -22,6 +22,7 @@ from channels.sms.incoming import Incoming
 from channels.sms.ports import Part, SetKey
 from channels.sms.segments import DefaultAlphabet
 from domain import gsm
+from tests.unit.packing import pack_septets
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 SENDERS = ("sms:84912345678", "sms:84987654321")

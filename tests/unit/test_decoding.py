@@ -13,6 +13,7 @@ from channels.sms.decoding import Concatenation, Payload, decode_text, payload_o
 from channels.sms.pdu import DataSm, DeliverSm
 from channels.sms.segments import ConcatReferences, DefaultAlphabet, segments
 from domain import gsm
+from tests.unit.packing import pack_septets
 
 GSM, LATIN1, ASCII = DefaultAlphabet
 

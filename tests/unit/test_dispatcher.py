@@ -34,6 +34,7 @@ from gateway.metrics import Metrics
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 REPLY = Decision(inquiry="look_up", outcome=Outcome.FOUND, text="dang xu ly")
+SORRY = Decision(inquiry="failed", text="xin gui lai")
 
 
 def question(number: int, text: str = "H51.18-210817-0005") -> InboundMessage:
@@ -146,8 +147,11 @@ class FakeStore:
         self.results += batch.results
         self.acknowledged += [each.inbound_id for each in batch.acknowledgements]
 
-    async def written(self, inbound_ids: Sequence[int]) -> frozenset[int]:
-        return frozenset(inbound_ids) & self.inbox.keys()
+    async def written(self, ids: Sequence[int]) -> frozenset[int]:
+        return frozenset(ids) & (self.inbox.keys() | self.outbox.keys())
+
+    async def give_up(self, refused: Mapping[int, int | None]) -> frozenset[int]:
+        return frozenset(refused) & self.inbox.keys()
 
     async def take_open(self, limit: int) -> Sequence[InboundMessage]:
         taken, self.left_open = self.left_open, []
@@ -184,6 +188,7 @@ class FakeConversation:
     """Decides by message id; everything not named is answered at once."""
 
     decisions: dict[int, Decision | Pending | Exception] = field(default_factory=dict)
+    apologies: dict[int, Decision | Exception] = field(default_factory=dict)
     refunds: Events = field(default_factory=Events)
 
     async def begin(self, messages: Sequence[InboundMessage], shapes: object) -> list[Decision | Pending]:
@@ -192,6 +197,12 @@ class FakeConversation:
             if isinstance(each, Exception):
                 raise each
         return cast("list[Decision | Pending]", decided)
+
+    async def apologise(self, message: InboundMessage, shapes: object) -> Decision:
+        apology = self.apologies.get(message.id, SORRY)
+        if isinstance(apology, Exception):
+            raise apology
+        return apology
 
     async def refund(self, senders: Sequence[Address]) -> None:
         for sender in senders:
@@ -389,8 +400,8 @@ async def test_one_undecidable_message_does_not_cost_its_neighbours_their_answer
     async with desk(conversation=FakeConversation({2: RuntimeError("a bug of ours")})) as it:
         it.arrive(1, 2, 3)
         await it.settled.reach(3)
-        sent = await it.channel.sent.reach(2)
-        assert {m.inbound_id for m in sent} == {1, 3}
+        sent = await it.channel.sent.reach(3)
+        assert {m.inbound_id: m.text for m in sent} == {1: REPLY.text, 2: SORRY.text, 3: REPLY.text}
         assert it.store.inbox.keys() == {1, 2, 3}
 
 
@@ -413,12 +424,12 @@ async def test_an_uncertain_commit_is_read_back_before_anything_is_settled() -> 
         await it.channel.sent.reach(1)
 
 
-async def test_an_uncertain_commit_that_did_not_happen_is_refused() -> None:
+async def test_an_uncertain_commit_that_did_not_happen_is_made_again() -> None:
     async with desk() as it:
         it.store.trouble = [StoreUncertain("gone at commit")]
         it.arrive(1)
-        assert await it.settled.reach(1) == [(1, Settlement.REFUSED)]
-        assert not it.channel.sent.seen
+        assert await it.settled.reach(1) == [(1, Settlement.DURABLE)]
+        assert len(await it.channel.sent.reach(1)) == 1
 
 
 async def test_a_reply_waits_in_the_outbox_while_its_account_has_no_room() -> None:

@@ -10,7 +10,7 @@ import pytest
 from gateway.cli import cli
 from gateway.docs import pages
 from gateway.settings import Settings
-from gateway.source_scan import listed_routes, logged_actions
+from gateway.source_scan import PACKAGES, listed_routes, logged_actions
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = pages(cli)
@@ -45,6 +45,20 @@ def test_every_target_of_make_says_what_it_does() -> None:
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?://|#|mailto:)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_pointer_into_the_design_leads_to_a_section() -> None:
+    """Comments and docstrings point there as (design: Redelivery), by as much of a heading as tells it apart."""
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", design, re.MULTILINE)
+    pointers = {
+        (path.name, pointer)
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for pointer in re.findall(r"\bdesign: ([^().;]+)", path.read_text(encoding="utf-8"))
+    }
+    assert pointers
+    assert not {each for each in pointers if not any(heading.startswith(each[1]) for heading in headings)}
 
 
 # ---- what the source scan sees

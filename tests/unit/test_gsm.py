@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from domain import gsm
 from domain.gsm import Alphabet
+from tests.unit.packing import pack_septets
 
 CODE = "000.00.18.H51-161220-0001"
 GSM_CHARACTERS = sorted(set(gsm.BASIC) - {"\x1b"} | set(gsm.EXTENSION))

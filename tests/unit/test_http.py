@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
+from unittest.mock import AsyncMock
 
 import pytest
 from aiohttp import ClientSession, web
@@ -10,6 +13,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 from structlog.testing import capture_logs
 
 from channels.base import Health, RouteDef
+from demo.process import free_port
 from domain.errors import StoreUnavailable
 from gateway.exit_codes import PortTaken
 from gateway.http import SECURITY_HEADERS, BodyLines, HttpListener, ask, make_app, operations_routes, public_routes
@@ -148,6 +152,72 @@ async def test_a_taken_port_is_told_with_its_setting() -> None:
     finally:
         await second.close()
         await first.close()
+
+
+async def test_an_address_that_is_taken_is_nobody_elses_and_is_answered_once_it_starts() -> None:
+    listener = HttpListener("operations", make_app(public_routes([])), "127.0.0.1", 0)
+    await listener.take()
+    other = HttpListener("public", make_app([]), "127.0.0.1", listener.bound_port)
+    with pytest.raises(PortTaken):
+        await other.take()
+    await other.close()
+    async with ClientSession() as session:
+        early = asyncio.create_task(session.get(f"http://127.0.0.1:{listener.bound_port}/healthz"))
+        _, writer = await asyncio.open_connection("127.0.0.1", listener.bound_port)  # it waits in the queue
+        writer.close()
+        assert not early.done()
+        await listener.start()
+        async with asyncio.timeout(60), await early as response:
+            assert response.status == 200
+    await listener.close()
+
+
+async def test_an_address_that_was_taken_and_never_started_is_given_back() -> None:
+    first = HttpListener("public", make_app([]), "127.0.0.1", 0)
+    await first.take()
+    port = first.bound_port
+    await first.close()
+    second = HttpListener("public", make_app([]), "127.0.0.1", port)
+    await second.take()
+    await second.close()
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "two..dots", "x" * 64])
+async def test_a_host_that_cannot_be_resolved_is_told_with_its_setting(host: str) -> None:
+    listener = HttpListener("staff", make_app([]), host, 8081)
+    with pytest.raises(PortTaken, match=rf"{re.escape(host)}:8081 \(listen\.staff\.host\): \S+") as caught:
+        await listener.take()
+    assert "\n" not in str(caught.value)
+    await listener.close()
+
+
+async def test_an_address_of_another_machine_is_told_with_its_setting() -> None:
+    listener = HttpListener("public", make_app([]), "192.0.2.1", 0)
+    with pytest.raises(PortTaken, match=r"192\.0\.2\.1:0 \(listen\.public\): cannot assign requested address"):
+        await listener.take()
+    await listener.close()
+
+
+async def test_a_name_with_several_addresses_is_listened_to_at_each_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    found = [
+        (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))
+        for family, host in [
+            (socket.AF_APPLETALK, "?"),  # as IPv6 on a machine without
+            (socket.AF_INET, "127.0.0.1"),
+            (socket.AF_INET, "127.0.0.2"),
+            (socket.AF_INET, "127.0.0.1"),  # /etc/hosts may name it twice
+        ]
+    ]
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", AsyncMock(return_value=found))
+    listener = HttpListener("public", make_app(public_routes([])), "several", port)
+    await listener.start()
+    monkeypatch.undo()
+    async with ClientSession() as session:
+        for host in ("127.0.0.1", "127.0.0.2"):
+            async with session.get(f"http://{host}:{port}/healthz") as response:
+                assert response.status == 200
+    await listener.close()
 
 
 async def test_a_listener_answers_until_it_is_closed() -> None:

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from channels.sms.numbers import normalise
 from domain.message import Address
 from gateway import outbox_command, person_command
+from gateway.bootstrap.sms_tools import persons_number
 from notifications.ports import Letter
 
 NOW = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
@@ -86,6 +87,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """Stands in for gateway.bootstrap; a test hangs its fakes on it."""
     stand_in = types.ModuleType("bootstrap")
     stand_in.normalise_number = normalise  # type: ignore[attr-defined]
+    stand_in.persons_number = persons_number  # type: ignore[attr-defined]
     for command in (outbox_command, person_command):
         monkeypatch.setattr(command, "_bootstrap", lambda: stand_in)
         monkeypatch.setattr(command, "quiet_settings", lambda _: types.SimpleNamespace())
@@ -146,9 +148,11 @@ def test_all_dead_letters_are_retried_once_page_by_page(
 def test_what_could_not_be_done_is_told(told: types.ModuleType) -> None:
     letters = with_letters(told, letter(7))
     retried = run(outbox_command.outbox, "retry", "7", "9")
-    assert (retried.output.strip(), retried.exit_code) == ("sent once more: 1; no dead letter: 1", 1)
+    assert (retried.output.strip(), retried.exit_code) == ("sent once more: 1; not a dead letter: id 9", 1)
     dropped = run(outbox_command.outbox, "drop", "7", "9")
-    assert (dropped.output.strip(), dropped.exit_code) == ("dropped: 1; neither waiting, held nor dead: 1", 1)
+    assert (dropped.output.strip(), dropped.exit_code) == ("dropped: 1; neither waiting, held nor dead: id 9", 1)
+    nothing = run(outbox_command.outbox, "retry", "5", "6", "5")
+    assert (nothing.output.strip(), nothing.exit_code) == ("sent once more: 0; not a dead letter: ids 5, 6", 1)
     assert run(outbox_command.outbox, "drop", "7").exit_code == 0
     assert letters.dropped == [7, 9, 7]
 
@@ -161,6 +165,23 @@ def test_what_is_no_address_is_refused(told: types.ModuleType, written: str) -> 
     data = with_person(told, person=1)
     assert run(person_command.person, "erase", "--yes", written).exit_code != 0
     assert data.erased == []
+
+
+@pytest.mark.parametrize("written", ["12", "091234567", "8100", "0912 345 67"])
+def test_a_number_nobody_can_have_is_refused_and_not_told_as_one_of_which_nothing_is_held(
+    told: types.ModuleType, written: str
+) -> None:
+    data = with_person(told, person=1)
+    for words in (["export"], ["erase", "--yes"]):
+        refused = run(person_command.person, *words, written)
+        assert refused.exit_code != 0
+        assert "no telephone number a person can have" in refused.output
+    assert data.erased == []
+
+
+def test_an_address_as_it_is_kept_is_known_whatever_the_numbering_plans_say(told: types.ModuleType) -> None:
+    with_person(told)
+    assert json.loads(run(person_command.person, "export", "sms:8100").output)["address"] == "sms:8100"
 
 
 @pytest.mark.parametrize("written", ["0912345678", "+84 912 345 678", "sms:84912345678"])

@@ -32,6 +32,7 @@ from channels.sms.pdu import (
     Unknown,
 )
 from channels.sms.probing import probe
+from channels.sms.states import LinkLost
 from channels.sms.statuses import FATAL_TO_BIND
 from channels.sms.steps import Step, StepName
 from demo.smsc import Fault, Smsc, SmscOptions
@@ -311,6 +312,15 @@ async def test_what_is_no_smpp_is_told_as_such() -> None:
         smsc.answer = answer  # type: ignore[method-assign]
         steps = await tried(smsc.port)
     assert (steps[-1].name, steps[-1].words) == (StepName.BIND, "the SMSC sent what is no SMPP")
+    assert "right port" in steps[-1].advice
+    assert "allow-list" not in steps[-1].advice
+
+
+def test_what_is_no_smpp_inside_tls_is_not_told_to_try_tls() -> None:
+    lost = LinkLost(advice.NO_SMPP)
+    assert "tls = true" in advice.of_step(StepName.BIND, lost, encrypted=False)
+    assert "tls = true" not in advice.of_step(StepName.BIND, lost, encrypted=True)
+    assert "right port" in advice.of_step(StepName.BIND, lost, encrypted=True)
 
 
 @pytest.mark.parametrize("fault", [Fault.BYTE_CHUNKS, Fault.ENQUIRE_LINK_FLOOD, Fault.MO_BEFORE_BIND_RESPONSE])

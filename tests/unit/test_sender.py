@@ -155,3 +155,18 @@ async def test_what_became_of_a_reply_is_told_before_a_notice_that_was_handed_ov
         channel.gate.set()
         await results.news.wait()
     assert [result.message_id for result in results] == [2, 4, 1, 3]
+
+
+async def test_a_claim_that_breaks_is_tried_again_and_ends_nothing() -> None:
+    class Broken(Outbox):
+        breaks = 2
+
+        async def claim(self, account: str, limit: int, *, replies_only: bool = False) -> Sequence[OutboundMessage]:
+            if self.breaks:
+                self.breaks -= 1
+                raise KeyError("a bug of ours")
+            return await super().claim(account, limit, replies_only=replies_only)
+
+    channel = FakeChannel(rate=RATE)
+    async with sending(channel, Broken([message(1)]), []):
+        assert [each.id for each in await channel.sent.reach(1)] == [1]

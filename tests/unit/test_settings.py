@@ -79,12 +79,13 @@ def test_without_any_file_what_is_missing_is_named(monkeypatch: pytest.MonkeyPat
 
 def test_a_file_that_is_not_toml_is_one_line(config: Path) -> None:
     config.write_text("[replies\n", encoding="utf-8")
-    assert faults(config)[0].startswith(f"{config}: is not TOML: ")
-    assert "line 1" in faults(config)[0]
+    (told,) = faults(config)
+    assert told.startswith(f"{config}: is not TOML: ")
+    assert "line 1" in told
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    assert faults(tmp_path / "none.toml")[0] == f"{tmp_path / 'none.toml'}: cannot be read: No such file or directory"
+    assert faults(tmp_path / "none.toml") == [f"{tmp_path / 'none.toml'}: cannot be read: No such file or directory"]
 
 
 def test_an_unknown_section_and_an_unknown_variable_are_faults(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,9 +198,36 @@ def test_a_secret_may_stand_in_a_file_of_its_own(config: Path) -> None:
     assert load_settings(config).sms[0].password.get_secret_value() == "hidden1"
 
 
-def test_an_unreadable_secret_file_is_one_fault(config: Path) -> None:
-    rewrite(config, 'password = "s3cret"', 'password_file = "nowhere"')
-    assert faults(config) == [f"{config}:14: sms[0].password_file: expected a readable text file that holds password"]
+@pytest.mark.parametrize(
+    ("held", "told"),
+    [
+        (None, "there is no file {file}, which should hold password"),
+        (b"", "{file} is empty, and should hold password"),
+        (b" \n\t\n", "{file} is empty, and should hold password"),
+        (b"\xff\xfe", "{file} cannot be read as text (UTF-8)"),
+    ],
+)
+def test_a_secret_file_of_no_use_is_one_fault_that_says_why(config: Path, held: bytes | None, told: str) -> None:
+    """Shown to an operator's SMSC, an empty password would count as a wrong one."""
+    rewrite(config, 'password = "s3cret"', 'password_file = "word"')
+    file = config.parent / "word"
+    if held is not None:
+        file.write_bytes(held)
+    assert faults(config) == [f"{config}:14: sms[0].password_file: {told.format(file=file)}"]
+
+
+def test_a_secret_file_that_cannot_be_read_says_why(config: Path) -> None:
+    rewrite(config, 'password = "s3cret"', 'password_file = "word"')
+    file = config.parent / "word"
+    file.mkdir()
+    assert faults(config) == [f"{config}:14: sms[0].password_file: {file} cannot be read: Is a directory"]
+
+
+def test_what_is_no_path_of_a_secret_is_told_and_nothing_that_follows_from_it(config: Path) -> None:
+    rewrite(config, 'password = "s3cret"', "password_file = 5")
+    told = faults(config)
+    assert f"{config}:14: sms[0].password_file: expected the path of a file that holds password" in told
+    assert not any("is missing" in line for line in told)
 
 
 def test_a_secret_and_its_file_together_are_a_fault(config: Path) -> None:

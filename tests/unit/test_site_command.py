@@ -40,6 +40,7 @@ class Desk:
     used: Sequence[Used] = ()
     done: list[Any] = field(default_factory=list)
     assumed: str = ""
+    settings: Any = None
 
     async def list_sites(self, settings: object) -> Sequence[Site]:
         return self.sites
@@ -69,7 +70,11 @@ class Desk:
 @pytest.fixture
 def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     stand_in = Desk()
-    settings = types.SimpleNamespace(agencies=types.SimpleNamespace(path=Path("agencies.toml")))
+    settings = types.SimpleNamespace(
+        agencies=types.SimpleNamespace(path=Path("agencies.toml")),
+        web=WebSettings(base_url="https://tracuu.soctrang.gov.vn"),
+    )
+    stand_in.settings = settings
     monkeypatch.setattr(site_command, "_bootstrap", lambda: stand_in)
     monkeypatch.setattr(site_command, "quiet_settings", lambda _config: settings)
     return stand_in
@@ -129,18 +134,34 @@ def test_revoking_is_asked_about(desk: Desk) -> None:
 
 def test_a_new_site_is_told_with_its_secret_once_and_what_to_paste(desk: Desk) -> None:
     output = run(
-        "add", " Sở  TNMT ", "--origin", "HTTPS://A.vn:443", "--origin", "http://b.vn", "--agency", "000.00.18.H51"
+        "add", " Sở  TNMT ", "--origin", "HTTPS://A.vn:443", "--origin", "https://b.vn", "--agency", "000.00.18.H51"
     ).output
-    assert desk.done == [{"name": "Sở TNMT", "agency": "H51.18", "origins": ("https://a.vn", "http://b.vn")}]
+    assert desk.done == [{"name": "Sở TNMT", "agency": "H51.18", "origins": ("https://a.vn", "https://b.vn")}]
     assert output.count(SECRET) == 1
     for told in (KEY, PASTED.tags, *PASTED.policies, PASTED.use_page, PASTED.more):
         assert told in output
     assert "WARNING" not in output
 
 
-def test_an_address_that_is_only_an_example_is_called_so(desk: Desk) -> None:
+def test_no_site_is_added_while_nobody_knows_the_address_it_would_load_from(desk: Desk) -> None:
+    desk.settings.web = WebSettings()
+    result = run("add", "Sở", "--origin", ORIGIN)
+    assert (result.exit_code, desk.done) == (1, [])
+    assert result.output.startswith("Error: web.base_url is not set")
+
+
+def test_an_address_that_is_only_an_example_is_called_so_apart_from_what_is_pasted(desk: Desk) -> None:
     desk.assumed = "https://example"
-    assert "WARNING: web.base_url is not set" in run("add", "Sở", "--origin", ORIGIN).output
+    shown = run("show", KEY)
+    assert "WARNING: web.base_url is not set" in shown.stderr
+    assert "WARNING" not in shown.stdout
+
+
+@pytest.mark.parametrize("words", [("add", "Sở"), ("change", KEY)])
+def test_an_origin_without_encryption_is_warned_of_but_for_this_machine(desk: Desk, words: Sequence[str]) -> None:
+    assert "WARNING: http://a.vn is not https" in run(*words, "--origin", ORIGIN, "--origin", "http://a.vn").stderr
+    for sound in (ORIGIN, "http://localhost:8085", "http://127.0.0.1:8085"):
+        assert "WARNING" not in run(*words, "--origin", sound).output
 
 
 def test_only_what_is_named_is_changed(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from domain.errors import CredentialsRefused, StoreUnavailable
 from gateway.exit_codes import ExitCode, PortTaken, exit_code_for
@@ -197,6 +198,83 @@ async def test_a_part_that_cannot_start_ends_the_process_and_what_started_is_clo
         await ended_with(supervisor)
     assert diary.lines[-3:] == ["close http", "drain store", "close store"]
     assert "start sms" not in diary.lines
+
+
+async def test_what_others_may_hold_is_taken_before_any_part_starts() -> None:
+    diary = Diary()
+    supervisor = Supervisor([diary.part("sms"), diary.part("http", take=diary.note("take http"))])
+    running = asyncio.create_task(supervisor.run())
+    await supervisor.started()
+    supervisor.stop()
+    assert await running is ExitCode.OK
+    assert diary.lines[:2] == ["take http", "start sms"]
+    assert diary.lines.index("drain http") < diary.lines.index("drain sms"), "taken first, and still stopped first"
+
+
+async def test_what_cannot_be_taken_ends_the_process_before_any_part_starts() -> None:
+    async def taken() -> None:
+        raise PortTaken("cannot listen on 127.0.0.1:8082")
+
+    diary = Diary()
+    parts = [
+        diary.part("sms"),
+        diary.part("public", take=diary.note("take public")),
+        diary.part("operations", take=taken),
+        diary.part("late", take=diary.note("take late")),
+    ]
+    with pytest.raises(PortTaken):
+        await ended_with(Supervisor(parts))
+    assert diary.lines == ["take public", "close operations", "close public"], "what was taken is given back, no more"
+
+
+async def test_not_ready_while_what_others_may_hold_is_taken() -> None:
+    taking, go_on = asyncio.Event(), asyncio.Event()
+
+    async def take() -> None:
+        taking.set()
+        await go_on.wait()
+
+    supervisor = Supervisor([Diary().part("http", take=take)])
+    running = asyncio.create_task(supervisor.run())
+    await taking.wait()
+    assert (await supervisor.health()).detail == "starting"
+    go_on.set()
+    await supervisor.started()
+    assert (await supervisor.health()).ok
+    supervisor.stop()
+    assert await running is ExitCode.OK
+
+
+async def test_asked_to_stop_while_it_takes_it_starts_nothing() -> None:
+    diary = Diary()
+    supervisor = Supervisor([diary.part("sms")])
+
+    async def take() -> None:
+        supervisor.stop()
+
+    supervisor.parts = [*supervisor.parts, diary.part("http", take=take), diary.part("late", take=diary.note("late"))]
+    assert await ended_with(supervisor) is ExitCode.OK
+    assert diary.lines == ["close http"]
+
+
+async def test_a_hang_up_ends_nothing_and_is_told() -> None:
+    diary = Diary()
+    supervisor = Supervisor([diary.part("sms")])
+    with capture_logs() as lines:
+        running = asyncio.create_task(supervisor.run())
+        await supervisor.started()
+        os.kill(os.getpid(), signal.SIGHUP)
+        async with asyncio.timeout(60):
+            while not any(line["event"] == "process.not_reloaded" for line in lines):  # noqa: ASYNC110 - a log tells nobody
+                await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await running is ExitCode.OK
+    assert [line["event"] for line in lines if line["event"].startswith("process.")] == [
+        "process.ready",
+        "process.not_reloaded",
+        "process.stop_asked",
+        "process.ended",
+    ]
 
 
 async def test_not_ready_while_starting_and_while_stopping() -> None:

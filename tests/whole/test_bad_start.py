@@ -157,6 +157,24 @@ async def test_a_port_that_is_taken_is_named(gateway: GatewayProcess, taken: int
     assert f"127.0.0.1:{taken} (listen.{listener}): address already in use" in end.line
 
 
+async def test_a_port_that_is_taken_costs_no_password_at_the_smsc(tmp_path: Path, taken: int) -> None:
+    """A service manager starts it again and again: with a wrong password that would lock the account."""
+    async with Smsc(SmscOptions(faults={Fault.BIND_WRONG_PASSWORD: 1.0})) as smsc:
+        gateway = make_gateway(tmp_path, Account(port=smsc.port))
+        gateway.operations_port = taken
+        end = await end_of(gateway)
+        assert end.code == 3
+        assert not smsc.seen, "not even a bind"
+    assert not [action for action in actions(tmp_path) if action.startswith(("sms.", "lease.", "part.started"))]
+
+
+async def test_a_host_to_listen_on_that_cannot_be_resolved_is_named(gateway: GatewayProcess) -> None:
+    gateway.settings = {"TRACUU_LISTEN__PUBLIC__HOST": "nowhere.invalid"}
+    end = await end_of(gateway)
+    assert end.code == 3
+    assert f"nowhere.invalid:{gateway.public_port} (listen.public.host): " in end.line
+
+
 def not_a_directory(folder: Path) -> Path:
     (folder / "file").touch()
     return folder / "file" / "tracuu.sqlite3"
