@@ -18,11 +18,12 @@ demo: $(VENV)/.runtime ## the whole gateway with a simulated SMSC; ONCE=1 prints
 
 install: $(VENV)/.installed ## everything for work on the gateway, and the command .venv/bin/tracuu
 
-# Tests of whole gateways mostly wait for one: twice as many at once as this machine has processors.
+# Tests of whole gateways mostly wait for one: twice as many at once as this machine has processors. A file stays together:
+# its tests may share a gateway, and look at what those before them left.
 TEST := $(BIN)/python -m pytest -m "not long"
 SIDE_BY_SIDE ?= $(shell expr 2 '*' $$(nproc))
 test: $(VENV)/.installed ## all tests, SIDE_BY_SIDE=4 at once (default: two a processor); ARGS="-k name" for some
-	@$(TEST) $(or $(ARGS),-n $(SIDE_BY_SIDE))
+	@$(TEST) $(or $(ARGS),-n $(SIDE_BY_SIDE) --dist loadfile)
 
 test-long: $(VENV)/.installed ## the full counts: kill -9 under load, garbage, strangers
 	@$(BIN)/python -m pytest -m long $(ARGS)

@@ -209,7 +209,7 @@ async def scene(directory: Path) -> AsyncIterator[Scene]:
         await gateway.start()
         stack.push_async_callback(gateway.stop)
         await smsc.bound()
-        found = ADDED.match(told)
+        found = ADDED.search(told)
         assert found is not None, told
         yield Scene(
             directory=directory,
