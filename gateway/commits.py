@@ -60,7 +60,6 @@ class Commits:
         self.trouble = ""  # what the last commit failed of; empty: it did not
         self._wake = asyncio.Event()
         self._rider_timer: asyncio.TimerHandle | None = None
-        self._working = False
         self._idle = asyncio.Event()
         self._idle.set()
 
