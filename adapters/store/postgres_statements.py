@@ -88,7 +88,8 @@ IF NOT coalesce(v_ours, false) THEN
     SELECT {_SENT_CELLS} INTO v_sent FROM {_SENT_ROWS.format(locked="FOR NO KEY UPDATE")};
 END IF;"""
 
-# A connection ends with its process: at its last sign of life, once its lease is over.
+# Somebody else's connection of this account has ended, or we would not have the account: at its process's last sign of
+# life, if nobody said when. Not only once that lease is over: the account's own may be over some seconds before it.
 _READ_PRIORS = _grouped(
     (
         "k.position",
@@ -97,8 +98,7 @@ _READ_PRIORS = _grouped(
         "i.received_at",
         "i.acknowledged_at",
         "i.acknowledged_ok::integer",
-        """CASE WHEN i.session IS NOT NULL THEN coalesce(i.session_ended_at, p.ended_at,
-            CASE WHEN p.heartbeat_at + p_lease < o_now THEN p.heartbeat_at END) END""",
+        "CASE WHEN i.session IS NOT NULL THEN coalesce(i.session_ended_at, p.ended_at, p.heartbeat_at) END",
     ),
     "k.position, i.id",
     f"""{_table("p_identities", (("position", "integer"), ("identity", "text"), ("since", "bigint")))} AS k

@@ -15,7 +15,7 @@ import pytest
 from adapters.store.floors import LONGEST, Floors
 from adapters.store.postgres import PostgresSettings, PostgresStore
 from adapters.store.store_clock import StoreClock
-from conversation.ports import Exchange, JournalBatch
+from conversation.ports import Acknowledgement, Exchange, JournalBatch
 from domain.errors import StoreError, StoreUnavailable, StoreUncertain
 from domain.message import OutboundMessage
 from tests.contract.stores import ACCOUNT, LEASE, PATIENT, PATIENT_TIMEOUTS, RULES, PostgresKit, sent
@@ -67,6 +67,21 @@ async def test_a_message_given_to_two_gateways_at_once_is_answered_once(
         assert sorted(len(receipt.redelivered) for receipt in receipts) == [0, 1]
     assert len(await kit.rows("inbox")) == 3 * ROUNDS
     assert len(await kit.rows("outbox")) == 3 * ROUNDS
+
+
+async def test_what_a_gateway_acknowledged_that_lost_the_account_is_in_doubt_before_its_own_lease_is_over(
+    kit: PostgresKit, two: tuple[PostgresStore, PostgresStore]
+) -> None:
+    """The lease of an account and the sign of life of its process are renewed at different moments: for some seconds the
+    account is another's, and the process that was killed still looks alive.
+    """
+    first = kit.exchange("question", session="old")
+    await two[0].commit(JournalBatch(exchanges=[first]))
+    told = Acknowledgement(inbound_id=first.message.id, at=kit.clock.now)
+    await two[0].commit(JournalBatch(acknowledgements=[told]))
+    again = kit.exchange("question", session="new")
+    receipt = await two[1].commit(JournalBatch(exchanges=[again]))
+    assert receipt.redelivered == {again.message.id: first.message.id}
 
 
 async def test_gateways_given_the_same_messages_in_another_order_do_not_wait_for_one_another_for_ever(
